@@ -1,0 +1,1 @@
+"""Embeddings: the neural layer, from fields to a vector."""

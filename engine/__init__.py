@@ -1,0 +1,1 @@
+"""Tandem: a decision is scores passed through rules, under one digest."""

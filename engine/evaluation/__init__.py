@@ -1,0 +1,1 @@
+"""Evaluation: a bundle judged as one on rows it was not fitted on."""

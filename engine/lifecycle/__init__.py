@@ -1,0 +1,1 @@
+"""Lifecycle: bundles kept, named, promoted, rolled back and edited while they serve."""

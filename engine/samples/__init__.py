@@ -1,0 +1,1 @@
+"""Samples: projects that `tandem init` writes."""

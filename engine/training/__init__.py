@@ -1,0 +1,1 @@
+"""Fitting: from a project and a labelled table to a bundle."""

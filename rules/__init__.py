@@ -1,0 +1,1 @@
+"""Rules: the filter language, from YAML and CEL to verdicts."""
