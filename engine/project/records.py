@@ -1,0 +1,111 @@
+"""The frozen records a project consists of, as project.yaml says them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embeddings.spec import Spec
+from engine.schema import Schema
+from rules.expression import CheckedExpression, Variable
+from rules.policy import Policy
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a classifier learns: a column, and which of its values mean what.
+
+    Binary: `positive` is the value (text, number or bool) that means yes; everything else present means no.
+    Multi-class: `classes` lists the values as text, in order. An absent value is a missing label in both.
+    """
+
+    name: str
+    column: str
+    positive: str | int | float | bool | None = True
+    classes: tuple[str, ...] = ()
+
+    @property
+    def binary(self) -> bool:
+        return not self.classes
+
+    @property
+    def type(self) -> str:
+        """The rule language's type of `label.NAME`."""
+        return "bool" if self.binary else "string"
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """One classifier of the bundle: the label it predicts and the kinds that compete for the place."""
+
+    name: str
+    label: str
+    candidates: tuple[str, ...]
+    scores: tuple[str, ...]  # names as rules see them after 'scores.': one if binary, else one a class
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one file becomes training, validation and test rows.
+
+    `validation` and `test` below 1 are shares of the rows; from 1 on they are numbers of rows. `time` puts the
+    latest rows by `field` into test, `order` the last rows of the file, `random` a seeded draw.
+    """
+
+    by: str = "random"
+    validation: float = 0.15
+    test: float = 0.2
+    seed: int = 7
+    field: str | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the labelled rows are, relative to the project; without `test`, test rows are split off `train`."""
+
+    train: Path | None = None
+    test: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What good means here: the value of a decided row, and which outcomes act on which label."""
+
+    value: CheckedExpression | None = None
+    label: str | None = None
+    acted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything project.yaml says, checked; `text` is the file as written."""
+
+    name: str
+    root: Path
+    schema: Schema
+    labels: Mapping[str, Label]
+    outcomes: tuple[str, ...]
+    embedding: Spec
+    classifiers: Mapping[str, ClassifierSpec]
+    policy: Policy
+    split: Split
+    data: Data
+    evaluation: EvaluationSpec
+    id: str | None
+    text: bytes
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of all scores, in the order of the classifiers: `fraud`, `grade.a`, `grade.b`."""
+        return tuple(score for spec in self.classifiers.values() for score in spec.scores)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The record's fields as the rule language sees them."""
+        return self.schema.variables()
+
+    @property
+    def registry(self) -> Path:
+        """The folder of bundles and the names that point at them."""
+        return self.root / "registry"
