@@ -1,0 +1,90 @@
+"""Files that appear whole or not at all: written beside their place, synced, then renamed into it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from engine.errors import OutputError
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, in place of what was there: readers see the old file or the new one, never a part.
+
+    Raises OutputError when it cannot be written; what was at `path` is then still there.
+    """
+    with whole(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write a file; it becomes `path` when the block ends well, else it is removed.
+
+    >>> with whole(Path("out.txt")) as beside:          # doctest: +SKIP
+    ...     beside.write_text("all of it")
+    """
+    beside = beside_of(path)
+    try:
+        yield beside
+        sync_file(beside)
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a fresh folder beside `path`; it becomes `path` when the block ends well. `path` must be absent or empty."""
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise OutputError(f"{path} exists already; give another place, or remove it first")
+    beside = beside_of(path)
+    try:
+        beside.mkdir(parents=False)
+        yield beside
+        for file in sorted(beside.rglob("*")):
+            if file.is_file():
+                sync_file(file)
+            else:
+                sync_folder(file)
+        sync_folder(beside)
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def beside_of(path: Path) -> Path:
+    """Name a place in the same folder, hence on the same disk, so that the rename is atomic."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's bytes are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until a folder's entries are on the disk; a system that cannot do that for folders is left alone."""
+    with suppress(OSError):
+        sync_file(path)
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """Say that `path` could not be written, and why, in the system's words."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return OutputError(f"{path} cannot be written: {reason}; nothing was left there")
