@@ -81,6 +81,6 @@ def shown(value: Any) -> str:
     """Write a value for a message: as Python writes it, cut to one short line."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - a value that cannot be written must not hide what is wrong with it
+    except Exception:  # a value that cannot be written must not hide what is wrong with it
         text = f"<{type(value).__name__}>"
     return text if len(text) <= GOT_SHOWN else text[: GOT_SHOWN - 1] + "…"

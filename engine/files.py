@@ -13,7 +13,7 @@ from engine.errors import OutputError
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, in place of what was there: readers see the old file or the new one, never a part.
+    """Put `data` at `path`, in place of what was there: readers see the old file or the new one.
 
     Raises OutputError when it cannot be written; what was at `path` is then still there.
     """
@@ -23,7 +23,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` to write a file; it becomes `path` when the block ends well, else it is removed.
+    """Give a place beside `path` to write; it becomes `path` when the block ends well, else it is removed.
 
     >>> with whole(Path("out.txt")) as beside:          # doctest: +SKIP
     ...     beside.write_text("all of it")
@@ -43,7 +43,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a fresh folder beside `path`; it becomes `path` when the block ends well. `path` must be absent or empty."""
+    """Give a fresh folder beside `path`; it becomes `path` (absent or empty so far) when the block ends well."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise OutputError(f"{path} exists already; give another place, or remove it first")
     beside = beside_of(path)
@@ -79,7 +79,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until a folder's entries are on the disk; a system that cannot do that for folders is left alone."""
+    """Wait until a folder's entries are on the disk; a system that cannot do that is left alone."""
     with suppress(OSError):
         sync_file(path)
 
