@@ -1,0 +1,227 @@
+"""Names such as `champion`: each a small file that says which bundle it means, moved by one atomic rename.
+
+INVARIANT: the name file is the only truth, and it carries the journal entry of its own last move. A move is
+(1) rename the new name file into place, (2) append the entry to the journal. A crash between the two leaves an
+entry that only the name file has: readers add it, and the next writer appends it before anything else. So the
+name and the journal never disagree, wherever a process was killed. See docs/decisions/0005.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError, OutputError, TandemError
+from engine.files import unwritable, write_whole
+from engine.lifecycle.journal import START, Entry, append_entries, make_entry, read_journal
+
+HISTORY_KEPT = 100
+LOCK_SECONDS = 30.0
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_DIGEST_LIKE = re.compile(r"[0-9a-f]{4,}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Name:
+    """Where a name points: the digest, where it pointed before (latest last), and the entry that moved it there.
+
+    `files` is the state of the project's rule and list files at the move ("" where there were none): a live
+    engine takes files in another state for edits made after the move.
+    """
+
+    name: str
+    digest: str
+    history: tuple[str, ...]
+    files: str
+    entry: Entry
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the name's file."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "history": list(self.history),
+            "files": self.files,
+            "entry": self.entry.to_json(),
+        }
+
+
+class Names:
+    """The names of one registry, and the journal of their moves."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder, self.journal, self._lock = root / "names", root / "journal.jsonl", root / "lock"
+
+    def path(self, name: str) -> Path:
+        """The file of a name.
+
+        Raises InputError where the name is not one.
+        """
+        if not _NAME.fullmatch(name) or _DIGEST_LIKE.fullmatch(name):
+            raise InputError(
+                f"'{name}' cannot be a name: a small letter, then small letters, digits, - or _, "
+                "and not something that reads like a digest"
+            )
+        return self.folder / name
+
+    def get(self, name: str) -> Name | None:
+        """Where a name points now, or None where there is no such name."""
+        path = self.path(name)
+        try:
+            return _parse(path, path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def all(self) -> dict[str, Name]:
+        """Every name, in alphabetical order."""
+        found = (self.get(name) for name in self._listed())
+        return {name.name: name for name in found if name is not None}
+
+    def move(
+        self, name: str, digest: str, *, action: str, who: str, why: str, now: datetime, files: str = ""
+    ) -> Name:
+        """Point a name at a bundle; a name that points there already, in the same state of files, stays as it is."""
+        with self._writing():
+            current = self.get(name)
+            if current is not None and current.digest == digest and current.files == files:
+                return current
+            history = (*current.history, current.digest)[-HISTORY_KEPT:] if current is not None else ()
+            if current is not None and current.digest == digest:
+                history = current.history
+            return self._write(name, digest, history, action=action, who=who, why=why, now=now, files=files)
+
+    def back(self, name: str, *, who: str, why: str, now: datetime, files: str = "") -> Name:
+        """Point a name at what it pointed at before its last promotion; again, and it goes one further back."""
+        with self._writing():
+            current = self.get(name)
+            if current is None:
+                raise InputError(f"there is no '{name}' to roll back; names here: {', '.join(self._listed()) or 'none'}")
+            if not current.history:
+                raise InputError(f"'{name}' has pointed at nothing before {current.digest[:19]}: nothing to go back to")
+            *history, digest = current.history
+            return self._write(
+                name, digest, tuple(history), action="rolled-back", who=who, why=why, now=now, files=files
+            )
+
+    def log(self) -> tuple[Entry, ...]:
+        """Every move of every name, oldest first, also one whose journal line a crash kept from being written."""
+        # The names first: an entry that is in neither could only be one made after this call began.
+        moved = self.all().values()
+        entries = _journal(self.journal)
+        return (*entries, *_unwritten(entries, (name.entry for name in moved)))
+
+    def _write(
+        self,
+        name: str,
+        digest: str,
+        history: tuple[str, ...],
+        *,
+        action: str,
+        who: str,
+        why: str,
+        now: datetime,
+        files: str,
+    ) -> Name:
+        entries = self._complete_journal()
+        current = self.get(name)
+        entry = make_entry(
+            entries[-1].id if entries else START,
+            now=now,
+            who=who,
+            action=action,
+            name=name,
+            before=current.digest if current else None,
+            after=digest,
+            why=why,
+        )
+        moved = Name(name, digest, history, files, entry)
+        write_whole(self.path(name), json.dumps(moved.to_json(), indent=1, ensure_ascii=False).encode())
+        try:
+            append_entries(self.journal, [entry])
+        except OSError:
+            # The name has moved and carries its entry: the next writer completes the journal.
+            pass
+        return moved
+
+    def _complete_journal(self) -> tuple[Entry, ...]:
+        entries = _journal(self.journal)
+        missing = _unwritten(entries, (name.entry for name in self.all().values()))
+        if missing:
+            try:
+                append_entries(self.journal, missing)
+            except OSError as error:
+                raise unwritable(self.journal, error) from error
+        return (*entries, *missing)
+
+    def _listed(self) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.folder) if _NAME.fullmatch(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the registry's writer lock; the system drops it with the process, however that ends."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        try:
+            _wait_for(descriptor, self._lock)
+            for left in self.folder.glob(".*.tmp"):
+                left.unlink(missing_ok=True)  # a killed writer's; nobody else writes while we hold the lock
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _wait_for(descriptor: int, path: Path) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OutputError(f"{path} has been held by another process for {LOCK_SECONDS:.0f} s") from None
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _journal(path: Path) -> tuple[Entry, ...]:
+    try:
+        return read_journal(path)
+    except ValueError as damaged:
+        raise TandemError(str(damaged)) from damaged
+
+
+def _unwritten(entries: tuple[Entry, ...], moved: Iterator[Entry]) -> list[Entry]:
+    """The entries that only name files have. There is at most one, as every writer completes the journal first."""
+    known = {entry.id for entry in entries}
+    return sorted((entry for entry in moved if entry.id not in known), key=lambda entry: entry.at)
+
+
+def _parse(path: Path, data: bytes) -> Name:
+    try:
+        record = json.loads(data)
+        history = tuple(record["history"])
+        name = Name(record["name"], record["digest"], history, record["files"], Entry.from_json(record["entry"]))
+        digests = [name.digest, *history]
+        if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):
+            raise ValueError("a digest is not one")
+        if name.name != path.name or not isinstance(name.files, str):
+            raise ValueError("it is another name's")
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise TandemError(f"{path} is not a name file: {wrong}") from wrong
+    return name
