@@ -43,7 +43,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a fresh folder beside `path`; it becomes `path` (absent or empty so far) when the block ends well."""
+    """Give a fresh folder beside `path`; it becomes `path` (absent or empty so far) when all went well."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise OutputError(f"{path} exists already; give another place, or remove it first")
     beside = beside_of(path)
