@@ -1,0 +1,149 @@
+"""The simple classifiers that may sit on an embedding: each kind fitted on training rows and read as margins.
+
+Kinds stand in the order of simplicity by which a tie is settled (docs/decisions/0006): a weighted sum, a weighted sum
+with another loss, a product of bell curves, a tree of questions, a memory of rows.
+
+A margin says how much a row leans to a class, on whatever scale the kind has; calibration makes it a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
+LINEAR = frozenset({"logistic", "linear-svm"})
+
+STRENGTHS = {"logistic": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), "linear-svm": (1e-4, 1e-3, 1e-2)}
+DEPTHS = (4, 6)
+VIEW_DIMENSIONS = 4
+MOST_REFERENCES = 5_000
+MOST_SVM_ROWS = 50_000
+NEIGHBOURS = 50
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fitted classifier: `view` maps the embedding to what `model` reads, both scikit-learn objects."""
+
+    kind: str
+    view: Any
+    model: Any
+    settings: Mapping[str, float] = field(default_factory=dict)
+    floor: float = 0.0  # probabilities below it are read as it: a leaf or a neighbourhood is never certain
+
+    @property
+    def gives_probabilities(self) -> bool:
+        return self.kind in {"tree", "nearest-neighbours"}
+
+    def margins(self, embedding: np.ndarray) -> np.ndarray:
+        """`(n, width)` float32 → `(n, 1)` float64 for two classes, `(n, classes)` for more."""
+        seen = self.view.transform(embedding.astype(np.float64))
+        if self.kind in LINEAR:
+            margins = self.model.decision_function(seen)
+            return margins.reshape(len(margins), -1)
+        if self.kind == "naive-bayes":
+            logs = self.model.predict_joint_log_proba(seen)
+        else:
+            logs = np.log(np.clip(self.model.predict_proba(seen), self.floor, 1.0))
+        return logs if logs.shape[1] > 2 else logs[:, 1:] - logs[:, :1]
+
+
+def fit_kind(
+    kind: str, embedding: np.ndarray, codes: np.ndarray, guide: np.ndarray, seed: int
+) -> Iterator[Fitted]:
+    """Fit every variant of a kind on training rows: one a regularisation strength, one a depth.
+
+    `embedding` `(n, width)` float32; `codes` `(n,)` int64 with every class present; `guide` `(width,)` float64 says
+    how much each standardised dimension matters to the label (see `importance`).
+    """
+    rows = embedding.astype(np.float64)
+    if kind in LINEAR:
+        yield from _linear(kind, rows, codes, seed)
+        return
+    view = low_dimensional_view(rows, guide)
+    seen = view.transform(rows)
+    if kind == "naive-bayes":
+        yield Fitted(kind, view, GaussianNB().fit(seen, codes))
+    elif kind == "tree":
+        yield from _trees(view, seen, codes, seed)
+    elif kind == "nearest-neighbours":
+        yield _neighbours(view, seen, codes, seed)
+    else:
+        raise ValueError(f"unknown kind of classifier '{kind}'; known: {', '.join(KINDS)}")
+
+
+def importance(embedding: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Weight of each standardised dimension in a strongly regularised logistic model: `(width,)` float64."""
+    scaled = StandardScaler().fit_transform(embedding.astype(np.float64))
+    weights = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes).coef_
+    return np.linalg.norm(weights, axis=0)
+
+
+def low_dimensional_view(rows: np.ndarray, guide: np.ndarray) -> Pipeline:
+    """Standardise, stretch each dimension by its weight, keep the few directions that vary most.
+
+    An embedding's dimensions are collinear and mostly idle for one label: distances, bell curves and
+    axis-parallel questions need the few directions in which the label moves.
+    """
+    scaler = StandardScaler().fit(rows)
+    scaler.scale_ = scaler.scale_ / np.maximum(guide, guide.max() * 1e-6)
+    dimensions = min(VIEW_DIMENSIONS, rows.shape[1])
+    components = PCA(dimensions, svd_solver="covariance_eigh").fit(scaler.transform(rows))
+    return Pipeline([("stretch", scaler), ("directions", components)])
+
+
+def _linear(kind: str, rows: np.ndarray, codes: np.ndarray, seed: int) -> Iterator[Fitted]:
+    view = StandardScaler().fit(rows)
+    seen = view.transform(rows)
+    for strength in STRENGTHS[kind]:
+        if kind == "logistic":
+            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(seen, codes)
+        else:
+            kept = _sample(codes, MOST_SVM_ROWS, seed)
+            model = LinearSVC(C=strength, dual=False, random_state=seed, max_iter=2_000).fit(
+                seen[kept], codes[kept]
+            )
+        yield Fitted(kind, view, model, {"C": strength})
+
+
+def _trees(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> Iterator[Fitted]:
+    leaf = max(5, min(200, len(codes) // 500))
+    for depth in DEPTHS:
+        model = DecisionTreeClassifier(
+            max_depth=depth, min_samples_leaf=leaf, criterion="log_loss", random_state=seed
+        )
+        yield Fitted("tree", view, model.fit(seen, codes), {"depth": depth}, floor=0.5 / leaf)
+
+
+def _neighbours(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> Fitted:
+    """Remember a seeded sample of distinct points, so that no two references are equally far for being equal."""
+    _, first = np.unique(seen, axis=0, return_index=True)
+    distinct = np.sort(first)
+    kept = distinct[_sample(codes[distinct], MOST_REFERENCES, seed)]
+    count = max(1, min(NEIGHBOURS, len(kept) // 10))
+    model = KNeighborsClassifier(count, algorithm="brute").fit(seen[kept], codes[kept])
+    return Fitted(
+        "nearest-neighbours", view, model, {"references": len(kept), "neighbours": count}, 0.5 / (count + 1)
+    )
+
+
+def _sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` row numbers in ascending order, drawn evenly, with every class among them."""
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    drawn = np.random.default_rng(seed).permutation(len(codes))
+    _, first = np.unique(codes[drawn], return_index=True)
+    rest = np.delete(drawn, first)[: most - len(first)]
+    return np.sort(np.concatenate([drawn[first], rest]))
