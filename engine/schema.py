@@ -1,4 +1,4 @@
-"""The schema: which fields a record has, and how a record as given becomes one with every field in normal form."""
+"""The schema: which fields a record has, and how a record as given is read into normal form."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from engine.errors import FieldProblem, InputError, RecordError, shown
 from engine.values import EPOCH, FLOAT_MAX, INT_MAX, INT_MIN, MICROSECOND, Refused, read_value, time_of_text
 
 if TYPE_CHECKING:
-    from embeddings.spec import Slot
     from rules.expression import Variable
 
+    from embeddings.spec import Slot
     from rules.reader import Document
 
 TYPES = ("int", "float", "bool", "category", "text", "timestamp")
@@ -50,7 +50,7 @@ Reader = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Field:
-    """One field: its type, whether it may be missing, the values it takes, what stands in for a missing one."""
+    """One field: its type, whether it may be missing, the values it takes, its stand-in when missing."""
 
     name: str
     type: str
@@ -154,7 +154,8 @@ class Schema:
             get = record.get
             return {name: read(get(name)) for name, read in self._readers}
         except (ValueError, TypeError, AttributeError, ArithmeticError):
-            return self._read_all(record)
+            pass  # the long way tells every problem
+        return self._read_all(record)
 
     def _read_all(self, record: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(record, Mapping):

@@ -1,0 +1,79 @@
+"""A look through the bytes of an ONNX model for tensors kept outside it, before any runtime sees the model.
+
+An ONNX tensor may say that its data lies in another file. A bundle is whole in itself, and opening one
+must read no file it does not hold, so that such a model is refused. The look follows the protobuf wire
+format and needs no ONNX library; what is not a well-formed message is refused as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+# Where tensors can be, by message: field number → what the field holds.
+_TENSORS: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_DEPTH_MOST = 50
+
+
+def external_data(model: bytes) -> bool:
+    """Tell whether any tensor of a serialised ONNX model keeps its data elsewhere.
+
+    Raises ValueError for bytes that are no protobuf message.
+    """
+    return _search(memoryview(model), "model", 0)
+
+
+def _search(message: memoryview, kind: str, depth: int) -> bool:
+    if depth > _DEPTH_MOST:
+        raise ValueError("nested too deeply")
+    within = _TENSORS.get(kind, {})
+    for number, content in _fields(message):
+        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and content != 0)):
+            return True
+        nested = within.get(number) if isinstance(content, memoryview) else None
+        if nested and _search(content, nested, depth + 1):  # type: ignore[arg-type]
+            return True
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Walk the fields of one message: numbers as int, everything with a length as bytes."""
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield number, value
+            continue
+        if wire == 2:
+            size, at = _varint(message, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError("not a protobuf message")
+        if size > end - at:
+            raise ValueError("the message is cut off")
+        yield number, message[at : at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(message) or shift > 63:
+            raise ValueError("not a protobuf message")
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
