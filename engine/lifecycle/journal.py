@@ -55,7 +55,16 @@ class Entry:
             entry = cls(**given)
         except (TypeError, KeyError) as wrong:
             raise ValueError(f"no journal entry: {wrong}") from None
-        texts = (entry.id, entry.follows, entry.at, entry.who, entry.action, entry.name, entry.after, entry.why)
+        texts = (
+            entry.id,
+            entry.follows,
+            entry.at,
+            entry.who,
+            entry.action,
+            entry.name,
+            entry.after,
+            entry.why,
+        )
         if not all(isinstance(text, str) for text in texts) or not isinstance(entry.before, str | None):
             raise ValueError("no journal entry: a value is no text")
         return entry
@@ -87,7 +96,9 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
         except ValueError as wrong:
             raise ValueError(f"{path}:{number}: not a journal entry ({wrong})") from None
         if entry.follows != (entries[-1].id if entries else START) or entry.id != _identity(entry):
-            raise ValueError(f"{path}:{number}: the journal was changed here: this entry does not follow the last")
+            raise ValueError(
+                f"{path}:{number}: the journal was changed here: this entry does not follow the last"
+            )
         entries.append(entry)
     return tuple(entries)
 

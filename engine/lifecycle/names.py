@@ -14,7 +14,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,14 +36,16 @@ class Name:
     """Where a name points: the digest, where it pointed before (latest last), and the entry that moved it there.
 
     `files` is the state of the project's rule and list files at the move ("" where there were none): a live
-    engine takes files in another state for edits made after the move.
+    engine takes files in another state for edits made after the move. `basis` is, for the name `edited`, the id
+    of the move whose bundle was edited.
     """
 
     name: str
     digest: str
     history: tuple[str, ...]
-    files: str
     entry: Entry
+    files: str = ""
+    basis: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content of the name's file."""
@@ -52,8 +54,21 @@ class Name:
             "digest": self.digest,
             "history": list(self.history),
             "files": self.files,
+            "basis": self.basis,
             "entry": self.entry.to_json(),
         }
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who moves a name, when, how (fitted, promoted, rolled-back, edited) and why; the rest is the new `Name`'s."""
+
+    action: str
+    who: str
+    now: datetime
+    why: str = ""
+    files: str = ""
+    basis: str = ""
 
 
 class Names:
@@ -87,31 +102,32 @@ class Names:
         found = (self.get(name) for name in self._listed())
         return {name.name: name for name in found if name is not None}
 
-    def move(
-        self, name: str, digest: str, *, action: str, who: str, why: str, now: datetime, files: str = ""
-    ) -> Name:
-        """Point a name at a bundle; a name that points there already, in the same state of files, stays as it is."""
+    def move(self, name: str, digest: str, act: Act) -> Name:
+        """Point a name at a bundle; one that points there already, with the files in the same state, stays as it is."""
         with self._writing():
             current = self.get(name)
-            if current is not None and current.digest == digest and current.files == files:
-                return current
-            history = (*current.history, current.digest)[-HISTORY_KEPT:] if current is not None else ()
-            if current is not None and current.digest == digest:
-                history = current.history
-            return self._write(name, digest, history, action=action, who=who, why=why, now=now, files=files)
+            if current is None:
+                return self._write(name, digest, (), act)
+            if current.digest != digest:
+                return self._write(name, digest, (*current.history, current.digest)[-HISTORY_KEPT:], act)
+            if (current.files, current.basis) != (act.files, act.basis):
+                return self._write(name, digest, current.history, act)
+            return current
 
-    def back(self, name: str, *, who: str, why: str, now: datetime, files: str = "") -> Name:
+    def back(self, name: str, act: Act) -> Name:
         """Point a name at what it pointed at before its last promotion; again, and it goes one further back."""
         with self._writing():
             current = self.get(name)
             if current is None:
-                raise InputError(f"there is no '{name}' to roll back; names here: {', '.join(self._listed()) or 'none'}")
+                raise InputError(
+                    f"there is no '{name}' to roll back; names here: {', '.join(self._listed()) or 'none'}"
+                )
             if not current.history:
-                raise InputError(f"'{name}' has pointed at nothing before {current.digest[:19]}: nothing to go back to")
+                raise InputError(
+                    f"'{name}' has pointed at nothing before {current.digest[:19]}: nothing to go back to"
+                )
             *history, digest = current.history
-            return self._write(
-                name, digest, tuple(history), action="rolled-back", who=who, why=why, now=now, files=files
-            )
+            return self._write(name, digest, tuple(history), act)
 
     def log(self) -> tuple[Entry, ...]:
         """Every move of every name, oldest first, also one whose journal line a crash kept from being written."""
@@ -120,37 +136,24 @@ class Names:
         entries = _journal(self.journal)
         return (*entries, *_unwritten(entries, (name.entry for name in moved)))
 
-    def _write(
-        self,
-        name: str,
-        digest: str,
-        history: tuple[str, ...],
-        *,
-        action: str,
-        who: str,
-        why: str,
-        now: datetime,
-        files: str,
-    ) -> Name:
+    def _write(self, name: str, digest: str, history: tuple[str, ...], act: Act) -> Name:
         entries = self._complete_journal()
         current = self.get(name)
         entry = make_entry(
             entries[-1].id if entries else START,
-            now=now,
-            who=who,
-            action=action,
+            now=act.now,
+            who=act.who,
+            action=act.action,
             name=name,
             before=current.digest if current else None,
             after=digest,
-            why=why,
+            why=act.why,
         )
-        moved = Name(name, digest, history, files, entry)
+        moved = Name(name, digest, history, entry, act.files, act.basis)
         write_whole(self.path(name), json.dumps(moved.to_json(), indent=1, ensure_ascii=False).encode())
-        try:
+        # A journal that cannot be written now (a full disk) is completed by the next writer: the move has happened.
+        with suppress(OSError):
             append_entries(self.journal, [entry])
-        except OSError:
-            # The name has moved and carries its entry: the next writer completes the journal.
-            pass
         return moved
 
     def _complete_journal(self) -> tuple[Entry, ...]:
@@ -193,7 +196,9 @@ def _wait_for(descriptor: int, path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise OutputError(f"{path} has been held by another process for {LOCK_SECONDS:.0f} s") from None
+                raise OutputError(
+                    f"{path} has been held by another process for {LOCK_SECONDS:.0f} s"
+                ) from None
             time.sleep(0.005)
         else:
             return
@@ -216,11 +221,14 @@ def _parse(path: Path, data: bytes) -> Name:
     try:
         record = json.loads(data)
         history = tuple(record["history"])
-        name = Name(record["name"], record["digest"], history, record["files"], Entry.from_json(record["entry"]))
+        entry = Entry.from_json(record["entry"])
+        name = Name(record["name"], record["digest"], history, entry, record["files"], record["basis"])
         digests = [name.digest, *history]
         if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):
             raise ValueError("a digest is not one")
-        if name.name != path.name or not isinstance(name.files, str):
+        if not all(isinstance(text, str) for text in (name.files, name.basis)):
+            raise ValueError("a value is no text")
+        if name.name != path.name:
             raise ValueError("it is another name's")
     except (ValueError, KeyError, TypeError) as wrong:
         raise TandemError(f"{path} is not a name file: {wrong}") from wrong

@@ -23,7 +23,9 @@ class Form:
         """Note a problem at the value (or the key) of `path`."""
         self.problems.append(self.document.problem(path, message, hint, key=key))
 
-    def mapping(self, path: Path, parent: Mapping[str, Any], known: Iterable[str] | None = None) -> dict[str, Any]:
+    def mapping(
+        self, path: Path, parent: Mapping[str, Any], known: Iterable[str] | None = None
+    ) -> dict[str, Any]:
         """The mapping at `path`; empty where absent. With `known`, other keys are refused."""
         value = parent.get(path[-1]) if path else parent
         if value is None:
@@ -39,7 +41,9 @@ class Form:
         names = None if known is None else tuple(known)
         for key in value:
             if not isinstance(key, str):
-                self.problem((*path, key), f"a key must be text, got {_shown(key)}", "put it in quotes", key=True)
+                self.problem(
+                    (*path, key), f"a key must be text, got {_shown(key)}", "put it in quotes", key=True
+                )
             elif names is not None and key not in names:
                 self.problem((*path, key), f"unknown key '{key}'", nearest(key, names), key=True)
 
@@ -54,7 +58,14 @@ class Form:
         return value
 
     def number(
-        self, path: Path, parent: Mapping[str, Any], default: float, *, low: float, high: float, whole: bool = False
+        self,
+        path: Path,
+        parent: Mapping[str, Any],
+        default: float,
+        *,
+        low: float,
+        high: float,
+        whole: bool = False,
     ) -> float:
         """The number at `path` within [low, high], or the default where it is absent."""
         value = parent.get(path[-1])  # type: ignore[call-overload]

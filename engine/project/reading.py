@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rules.cel import Checker
+from rules.expression import CheckedExpression, Variable
+from rules.policy import Policy
+
 from embeddings.spec import Spec
 from engine.project.form import Form
 from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
 from engine.schema import Schema
-from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems, nearest
-from rules.expression import CheckedExpression, Variable
-from rules.policy import Policy
 from rules.reader import Document
 
 KEYS = (
@@ -93,7 +94,9 @@ def _outcomes(form: Form, top: Mapping[str, Any]) -> tuple[str, ...]:
     outcomes = form.texts(("outcomes",), top)
     for index, outcome in enumerate(outcomes):
         if outcome == "none":
-            form.problem(("outcomes", index), "'none' cannot be an outcome: rule tests use it for 'does not decide'")
+            form.problem(
+                ("outcomes", index), "'none' cannot be an outcome: rule tests use it for 'does not decide'"
+            )
     if top.get("outcomes") is not None and not outcomes and not form.problems:
         form.problem(("outcomes",), "at least one outcome is needed", "list them from mildest to most severe")
     return outcomes
@@ -111,11 +114,17 @@ def _labels(form: Form, top: Mapping[str, Any]) -> dict[str, Label]:
         if isinstance(positive, list | dict):
             form.problem((*path, "positive"), "expected one value: the one that means yes")
         if "classes" in body and positive is not None:
-            form.problem((*path, "positive"), "give either 'positive' (binary) or 'classes' (several), not both")
+            form.problem(
+                (*path, "positive"), "give either 'positive' (binary) or 'classes' (several), not both"
+            )
         if "classes" in body and len(classes) < 3:
-            form.problem((*path, "classes"), "at least three classes are needed", "two classes: use 'positive'")
+            form.problem(
+                (*path, "classes"), "at least three classes are needed", "two classes: use 'positive'"
+            )
         column = form.text((*path, "column"), body, name) or name
-        labels[name] = Label(name, column, None if classes else True if positive is None else positive, classes)
+        labels[name] = Label(
+            name, column, None if classes else True if positive is None else positive, classes
+        )
     return labels
 
 
@@ -138,7 +147,9 @@ def _classifiers(form: Form, top: Mapping[str, Any], labels: dict[str, Label]) -
                 form.problem((*path, "candidates", index), f"unknown kind '{kind}'", nearest(kind, KINDS))
         scores = score_names(name, labels.setdefault(label, Label(label, label)))
         if len(set(scores)) < len(scores):
-            form.problem(path, f"two classes of '{label}' would give one score: {', '.join(scores)}", key=True)
+            form.problem(
+                path, f"two classes of '{label}' would give one score: {', '.join(scores)}", key=True
+            )
         classifiers[name] = ClassifierSpec(name, label, candidates, scores)
     return classifiers
 
@@ -204,7 +215,9 @@ def _evaluation(
     acted = form.texts(("evaluation", "acted"), body)
     for index, outcome in enumerate(acted):
         if outcome not in outcomes:
-            form.problem(("evaluation", "acted", index), f"unknown outcome '{outcome}'", nearest(outcome, outcomes))
+            form.problem(
+                ("evaluation", "acted", index), f"unknown outcome '{outcome}'", nearest(outcome, outcomes)
+            )
     text = form.text(("evaluation", "value"), body)
     value = None
     if text is not None and variables is not None:
@@ -221,6 +234,8 @@ def _expression(form: Form, text: str, variables: list[Variable]) -> CheckedExpr
     except ExpressionProblems as failed:
         for problem in failed.problems:
             form.problems.append(
-                form.document.problem_in_text(path, problem.line, problem.column, problem.message, problem.hint)
+                form.document.problem_in_text(
+                    path, problem.line, problem.column, problem.message, problem.hint
+                )
             )
         return None

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddings.spec import Spec
-from engine.schema import Schema
 from rules.expression import CheckedExpression, Variable
 from rules.policy import Policy
+
+from embeddings.spec import Spec
+from engine.schema import Schema
 
 
 @dataclass(frozen=True)
