@@ -1,0 +1,194 @@
+"""The written form of a rule file: a YAML document in, its rules, lists and tests as frozen records out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.errors import Problem
+from rules.form import Form, Path
+from rules.reader import Document
+
+STAGES = ("before", "after")
+HIT_POLICIES = ("first", "priority")
+MODES = ("enforce", "shadow", "off")
+ON_UNKNOWN = ("skip", "fire", "review")
+LIST_TYPES = ("string", "int", "double")
+
+FILE_KEYS = ("filters", "description", "hit_policy", "lists", "rules")
+RULE_KEYS = (
+    "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "reason", "owner",
+    "mode", "on_unknown", "tests",
+)  # fmt: skip
+CASE_KEYS = ("given", "expect")
+SOURCE_KEYS = ("file", "column", "type")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One inline test: the values a record gives, dotted names flat, and what the rule must then do."""
+
+    given: Mapping[str, Any]
+    expect: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule as written; `path` is its place in its document."""
+
+    id: str
+    when: str
+    path: Path
+    stage: str = "after"
+    decide: str | None = None
+    cap: Mapping[str, float] = field(default_factory=dict)
+    floor: Mapping[str, float] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    priority: int = 0
+    reason: str = ""
+    owner: str = ""
+    mode: str = "enforce"
+    on_unknown: str = "skip"
+    description: str = ""
+    tests: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True)
+class ListSource:
+    """A list as declared: its entries, or the file (and column) that holds them."""
+
+    name: str
+    path: Path
+    entries: tuple[Any, ...] = ()
+    file: str | None = None
+    column: str | None = None
+    type: str = "string"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """One rule file as written."""
+
+    document: Document
+    name: str
+    hit_policy: str
+    lists: tuple[ListSource, ...]
+    rules: tuple[Rule, ...]
+
+
+def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
+    """Read a rule file as far as it goes; what has a problem is left empty, so that no second one follows."""
+    form = Form(document)
+    top = form.mapping((), document.root if document.root is not None else {}, FILE_KEYS)
+    filters = Filters(
+        document=document,
+        name=form.text(("filters",), top.get("filters", "")),
+        hit_policy=form.choice(("hit_policy",), top.get("hit_policy", "first"), HIT_POLICIES),
+        lists=tuple(_lists(form, top.get("lists"))),
+        rules=tuple(_rules(form, top)),
+    )
+    form.text(("description",), top.get("description", ""))
+    return filters, form.problems
+
+
+def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
+    rows = top.get("rules")
+    if rows is None:
+        form.note(
+            ("rules",), "the file has no rules", "write 'rules:' and a list of rules; 'rules: []' for none"
+        )
+        return
+    for index, row in enumerate(form.sequence(("rules",), rows)):
+        path: Path = ("rules", index)
+        written = form.mapping(path, row, RULE_KEYS, what="a rule")
+        if written:
+            yield _rule(form, path, written)
+
+
+def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
+    for key in ("id", "when"):
+        if key not in row:
+            form.note(path, f"a rule needs '{key}'")
+    rule = Rule(
+        id=form.matching((*path, "id"), row["id"], _ID, "letters, digits, '-', '_' and '.'")
+        if "id" in row
+        else "",
+        when=form.expression((*path, "when"), row["when"]) if "when" in row else "",
+        path=path,
+        stage=form.choice((*path, "stage"), row.get("stage", "after"), STAGES),
+        decide=form.word((*path, "decide"), row["decide"]) if "decide" in row else None,
+        cap=form.bounds((*path, "cap"), row["cap"]) if "cap" in row else {},
+        floor=form.bounds((*path, "floor"), row["floor"]) if "floor" in row else {},
+        tags=form.codes((*path, "tag"), row["tag"]) if "tag" in row else (),
+        priority=form.whole((*path, "priority"), row.get("priority", 0)),
+        reason=form.code((*path, "reason"), row["reason"]) if "reason" in row else "",
+        owner=form.text((*path, "owner"), row.get("owner", "")),
+        mode=form.choice((*path, "mode"), row.get("mode", "enforce"), MODES),
+        on_unknown=form.choice((*path, "on_unknown"), row.get("on_unknown", "skip"), ON_UNKNOWN),
+        description=form.text((*path, "description"), row.get("description", "")),
+        tests=tuple(_cases(form, (*path, "tests"), row.get("tests", []))),
+    )
+    _effects(form, path, row, rule.stage)
+    return rule
+
+
+def _effects(form: Form, path: Path, row: Mapping[str, Any], stage: str) -> None:
+    effects = [key for key in ("decide", "cap", "floor") if key in row]
+    if not effects and "tag" not in row:
+        form.note(path, "the rule does nothing", "give it one of: decide, cap, floor, tag")
+    for extra in effects[1:]:
+        message = f"a rule has one effect, and this one has '{effects[0]}' and '{extra}'"
+        form.note((*path, extra), message, "write two rules", key=True)
+    if stage == "before" and effects and effects[0] != "decide":
+        message = f"a rule of stage 'before' cannot {effects[0]} a score: the model has not run yet"
+        form.note((*path, effects[0]), message, "use stage: after", key=True)
+
+
+def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
+    for index, row in enumerate(form.sequence(path, rows)):
+        at = (*path, index)
+        case = form.mapping(at, row, CASE_KEYS, what="a test")
+        for key in CASE_KEYS:
+            if case and key not in case:
+                form.note(at, f"a test needs '{key}'", "as {given: {amount: 10}, expect: none}")
+        given = form.mapping((*at, "given"), case.get("given", {}), None)
+        yield Case(_flat(given), form.word((*at, "expect"), case.get("expect", "none")), at)
+
+
+def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
+    for name, written in form.mapping(("lists",), rows if rows is not None else {}, None).items():
+        path: Path = ("lists", name)
+        if not _NAME.fullmatch(name):
+            form.note(path, f"'{name}' cannot name a list", "use letters, digits and '_'", key=True)
+        if isinstance(written, Mapping):
+            source = form.mapping(path, written, SOURCE_KEYS, what="a list")
+            if "file" not in source:
+                form.note(path, "a list needs 'file', or its entries in [ ]")
+                continue
+            column = source.get("column")
+            yield ListSource(
+                name=name,
+                path=path,
+                file=form.word((*path, "file"), source["file"]),
+                column=form.text((*path, "column"), column) if column is not None else None,
+                type=form.choice((*path, "type"), source.get("type", "string"), LIST_TYPES),
+            )
+        else:
+            yield ListSource(name, path, tuple(form.sequence(path, written)))
+
+
+def _flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Write `{scores: {fraud: 0.7}}` as `{"scores.fraud": 0.7}`."""
+    flat: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat

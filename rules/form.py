@@ -1,0 +1,127 @@
+"""Typed reading of a YAML document: every value is of the asked kind, or a problem is noted at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rules.errors import Problem, nearest
+from rules.reader import Document
+
+Path = tuple[str | int, ...]
+
+# Reason codes and tags are joined by '|' where a format has no lists.
+_CODE = re.compile(r"[^|\s](?:[^|\n\t]{0,198}[^|\s])?")
+
+
+class Form:
+    """One document being read; a getter that notes a problem gives a value that stands for nothing."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def note(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
+        self.problems.append(self.document.problem(path, message, hint, key=key))
+
+    def mapping(
+        self, path: Path, value: Any, keys: tuple[str, ...] | None, *, what: str = ""
+    ) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self.wrong(path, what or _quoted(path), "keys and values", value)
+            return {}
+        for key in value:
+            if keys is not None and key not in keys:
+                self.note((*path, key), f"unknown key '{key}'", nearest(key, keys), key=True)
+        return value
+
+    def sequence(self, path: Path, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            self.wrong(path, _quoted(path), "a list", value)
+            return []
+        return value
+
+    def text(self, path: Path, value: Any) -> str:
+        if not isinstance(value, str):
+            self.wrong(path, _quoted(path), "text", value, "put it in quotes" if value is not None else "")
+            return ""
+        return value
+
+    def word(self, path: Path, value: Any) -> str:
+        """Give a text that is not empty."""
+        text = self.text(path, value)
+        if value == "":
+            self.note(path, f"{_quoted(path)} is empty")
+        return text
+
+    def expression(self, path: Path, value: Any) -> str:
+        """Give a condition's text; a bare `true` or `false` is one, and a condition of nothing is refused."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, list | dict):
+            hint = "put the expression in quotes, or on its own line after '|'"
+            self.wrong(path, _quoted(path), "text", value, hint)
+            return ""
+        text = self.text(path, value) if value is not None else ""
+        if not text.strip() and (value is None or isinstance(value, str)):
+            self.note(path, f"{_quoted(path)} is empty", "write a condition; 'true' always holds")
+        return text
+
+    def choice(self, path: Path, value: Any, choices: tuple[str, ...]) -> str:
+        if value not in choices:
+            self.wrong(path, _quoted(path), f"one of {', '.join(choices)}", value)
+            return choices[0]
+        return str(value)
+
+    def whole(self, path: Path, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            self.wrong(path, _quoted(path), "a whole number", value)
+            return 0
+        return value
+
+    def matching(self, path: Path, value: Any, pattern: re.Pattern[str], what: str) -> str:
+        text = self.text(path, value)
+        if isinstance(value, str) and not pattern.fullmatch(text):
+            self.note(path, f"{_quoted(path)} may hold {what} only, got {shown(value)}")
+        return text
+
+    def code(self, path: Path, value: Any) -> str:
+        return self.matching(path, value, _CODE, "one line of up to 200 characters without '|'")
+
+    def codes(self, path: Path, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            return (self.code(path, value),)
+        return tuple(dict.fromkeys(self.code((*path, index), one) for index, one in enumerate(value)))
+
+    def bounds(self, path: Path, value: Any) -> dict[str, float]:
+        bounds = {}
+        for score, bound in self.mapping(path, value, None).items():
+            if isinstance(bound, bool) or not isinstance(bound, int | float) or not 0.0 <= bound <= 1.0:
+                self.wrong((*path, score), f"{_quoted(path)} of '{score}'", "a number from 0 to 1", bound)
+            else:
+                bounds[score] = float(bound)
+        if value == {}:
+            self.note(path, f"{_quoted(path)} is empty", "as {fraud: 0.3}")
+        return bounds
+
+    def wrong(self, path: Path, what: str, wanted: str, got: Any, hint: str = "") -> None:
+        self.note(path, f"{what} must be {wanted}, got {shown(got)}", hint)
+
+
+def _quoted(path: Path) -> str:
+    names = [step for step in path if isinstance(step, str)]
+    return f"'{names[-1]}'" if names else "the file"
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "keys and values"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "…'"
