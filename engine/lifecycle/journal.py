@@ -20,7 +20,7 @@ START = "0" * 16
 
 @dataclass(frozen=True)
 class Entry:
-    """One move of one name. `before` and `after` are digests; `follows` is the id of the entry before this one."""
+    """One move of one name; `before` and `after` are digests, `follows` is the id of the entry before."""
 
     id: str
     follows: str
@@ -55,17 +55,9 @@ class Entry:
             entry = cls(**given)
         except (TypeError, KeyError) as wrong:
             raise ValueError(f"no journal entry: {wrong}") from None
-        texts = (
-            entry.id,
-            entry.follows,
-            entry.at,
-            entry.who,
-            entry.action,
-            entry.name,
-            entry.after,
-            entry.why,
-        )
-        if not all(isinstance(text, str) for text in texts) or not isinstance(entry.before, str | None):
+        values = asdict(entry)
+        values["before"] = values["before"] or ""
+        if not all(isinstance(text, str) for text in values.values()):
             raise ValueError("no journal entry: a value is no text")
         return entry
 
@@ -82,7 +74,7 @@ def make_entry(
 def read_journal(path: Path) -> tuple[Entry, ...]:
     """Read every whole entry, oldest first; a torn last line (a crash while it was written) is left out.
 
-    Raises ValueError, with the line's number, where an earlier line is no entry or does not follow the one before.
+    Raises ValueError, with the line's number, where an earlier line is no entry or does not follow the last.
     """
     try:
         data = path.read_bytes()
@@ -97,14 +89,14 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
             raise ValueError(f"{path}:{number}: not a journal entry ({wrong})") from None
         if entry.follows != (entries[-1].id if entries else START) or entry.id != _identity(entry):
             raise ValueError(
-                f"{path}:{number}: the journal was changed here: this entry does not follow the last"
+                f"{path}:{number}: the journal was changed here: not what follows the last entry"
             )
         entries.append(entry)
     return tuple(entries)
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Append entries as lines and have them on the disk before returning; a torn last line is cut off first."""
+    """Append entries as lines, on the disk before this returns; a torn last line is cut off first."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
         whole = _whole_length(descriptor)

@@ -1,9 +1,9 @@
 """Names such as `champion`: each a small file that says which bundle it means, moved by one atomic rename.
 
 INVARIANT: the name file is the only truth, and it carries the journal entry of its own last move. A move is
-(1) rename the new name file into place, (2) append the entry to the journal. A crash between the two leaves an
-entry that only the name file has: readers add it, and the next writer appends it before anything else. So the
-name and the journal never disagree, wherever a process was killed. See docs/decisions/0005.
+(1) rename the new name file into place, (2) append the entry to the journal. A crash between the two leaves
+an entry that only the name file has: readers add it, and the next writer appends it before anything else. So
+the name and the journal never disagree, wherever a process was killed. See docs/decisions/0005.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Name:
-    """Where a name points: the digest, where it pointed before (latest last), and the entry that moved it there.
+"""Where a name points: the digest, where it pointed before (latest last), and the entry of its last move.
 
     `files` is the state of the project's rule and list files at the move ("" where there were none): a live
-    engine takes files in another state for edits made after the move. `basis` is, for the name `edited`, the id
-    of the move whose bundle was edited.
+    engine takes files in another state for edits made after the move. `basis` is, for the name `edited`, the
+    id of the move whose bundle was edited.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Act:
-    """Who moves a name, when, how (fitted, promoted, rolled-back, edited) and why; the rest is the new `Name`'s."""
+    """Who moves a name, when, how (fitted, promoted, rolled-back, edited) and why; the rest as in `Name`."""
 
     action: str
     who: str
@@ -103,7 +103,7 @@ class Names:
         return {name.name: name for name in found if name is not None}
 
     def move(self, name: str, digest: str, act: Act) -> Name:
-        """Point a name at a bundle; one that points there already, with the files in the same state, stays as it is."""
+        """Point a name at a bundle; one that points there already, in the same state of files, is left."""
         with self._writing():
             current = self.get(name)
             if current is None:
@@ -115,7 +115,7 @@ class Names:
             return current
 
     def back(self, name: str, act: Act) -> Name:
-        """Point a name at what it pointed at before its last promotion; again, and it goes one further back."""
+        """Point a name at what it pointed at before its last promotion; once more, and it goes further back."""
         with self._writing():
             current = self.get(name)
             if current is None:
@@ -130,7 +130,7 @@ class Names:
             return self._write(name, digest, tuple(history), act)
 
     def log(self) -> tuple[Entry, ...]:
-        """Every move of every name, oldest first, also one whose journal line a crash kept from being written."""
+        """Every move of every name, oldest first, with one whose journal line a crash prevented."""
         # The names first: an entry that is in neither could only be one made after this call began.
         moved = self.all().values()
         entries = _journal(self.journal)
@@ -151,7 +151,7 @@ class Names:
         )
         moved = Name(name, digest, history, entry, act.files, act.basis)
         write_whole(self.path(name), json.dumps(moved.to_json(), indent=1, ensure_ascii=False).encode())
-        # A journal that cannot be written now (a full disk) is completed by the next writer: the move has happened.
+        # A journal that cannot be written now (a full disk) is completed by the next writer.
         with suppress(OSError):
             append_entries(self.journal, [entry])
         return moved
@@ -168,7 +168,7 @@ class Names:
 
     def _listed(self) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.folder) if _NAME.fullmatch(name))
+            return sorted(path.name for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -212,7 +212,7 @@ def _journal(path: Path) -> tuple[Entry, ...]:
 
 
 def _unwritten(entries: tuple[Entry, ...], moved: Iterator[Entry]) -> list[Entry]:
-    """The entries that only name files have. There is at most one, as every writer completes the journal first."""
+    """The entries that only name files have: at most one, as every writer completes the journal first."""
     known = {entry.id for entry in entries}
     return sorted((entry for entry in moved if entry.id not in known), key=lambda entry: entry.at)
 

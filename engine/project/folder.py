@@ -1,4 +1,4 @@
-"""A project's folder: project.yaml as a `Project`, rules/*.yaml as bytes, and a confined reader of its lists."""
+"""A project's folder: project.yaml as a `Project`, rules/*.yaml as bytes, a confined reader of its lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed reading of one YAML document: each getter gives a value of the asked kind, or notes a problem at its place."""
+"""Typed reading of one YAML document: a getter gives a value of its kind, or notes a problem at its place."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rules.cel import Checker
-from rules.expression import CheckedExpression, Variable
 from rules.policy import Policy
 
 from embeddings.spec import Spec
@@ -16,10 +15,12 @@ from engine.project.form import Form
 from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
 from engine.schema import Schema
 from rules.errors import CheckFailed, ExpressionProblems, nearest
+from rules.expression import CheckedExpression, Variable
 from rules.reader import Document
 
 KEYS = (
-    "name", "fields", "id", "outcomes", "labels", "embedding", "classifiers", "policy", "split", "data", "evaluation",
+"name", "fields", "id", "outcomes", "labels", "embedding", "classifiers", "policy", "split", "data",
+    "evaluation",
 )  # fmt: skip
 KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -69,7 +70,7 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
 
 
 def score_names(classifier: str, label: Label) -> tuple[str, ...]:
-    """Names of a classifier's scores: its own if binary, else `classifier.class` with the class as an identifier.
+    """Names of a classifier's scores: its own if binary, else `classifier.class`, the class as an identifier.
 
     >>> score_names("grade", Label("grade", "grade", None, ("A+", "B")))
     ('grade.a_', 'grade.b')

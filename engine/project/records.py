@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rules.expression import CheckedExpression, Variable
 from rules.policy import Policy
 
 from embeddings.spec import Spec
 from engine.schema import Schema
+from rules.expression import CheckedExpression, Variable
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class ClassifierSpec:
 class Split:
     """How one file becomes training, validation and test rows.
 
-    `validation` and `test` below 1 are shares of the rows; from 1 on they are numbers of rows. `time` puts the
-    latest rows by `field` into test, `order` the last rows of the file, `random` a seeded draw.
+    `validation` and `test` below 1 are shares of the rows; from 1 on they are numbers of rows. `time` puts
+        the latest rows by `field` into test, `order` the last rows of the file, `random` a seeded draw.
     """
 
     by: str = "random"
@@ -63,7 +63,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Where the labelled rows are, relative to the project; without `test`, test rows are split off `train`."""
+    """Where the labelled rows are, from the project's folder; without `test`, test rows come off `train`."""
 
     train: Path | None = None
     test: Path | None = None

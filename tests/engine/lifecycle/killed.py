@@ -2,9 +2,9 @@
 
     python killed.py REGISTRY KILL_AT ACTION...
 
-ACTION is promote:LETTER or rollback. Every built-in call (open, write, fsync, rename, flock, ...) is an event;
-at event number KILL_AT the process is killed, before the call if KILL_AT is even in the stream of call and return
-events, after it otherwise. KILL_AT 0 lets it run and prints how many events there were.
+ACTION is promote:LETTER or rollback. Every built-in call (open, write, fsync, rename, flock, ...) gives two
+events, before and after it; at event number KILL_AT the process is killed. With KILL_AT 0 it runs to its end
+and prints how many events there were.
 """
 
 from __future__ import annotations

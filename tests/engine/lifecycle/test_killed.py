@@ -17,6 +17,7 @@ from engine.lifecycle.journal import read_journal
 from engine.lifecycle.names import Act, Names
 
 KILLED = Path(__file__).with_name("killed.py")
+State = tuple[str, tuple[str, ...]]
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 
@@ -47,9 +48,7 @@ def agreed(registry: Path) -> tuple[str, tuple[str, ...]]:
     ("action", "old", "new"),
     [("promote:c", (B, (A,)), (C, (A, B))), ("rollback", (B, (A,)), (A, ()))],
 )
-def test_killed_at_every_system_call(
-    tmp_path: Path, action: str, old: tuple[str, tuple[str, ...]], new: tuple[str, tuple[str, ...]]
-) -> None:
+def test_killed_at_every_system_call(tmp_path: Path, action: str, old: State, new: State) -> None:
     """Before and after each call: the old state or the new one, the journal agrees, and the next act works."""
     start = tmp_path / "start"
     names = Names(start)
