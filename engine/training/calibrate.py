@@ -1,6 +1,7 @@
 """Margins to probabilities, by one or two numbers fitted on rows that the classifier was not fitted on.
 
-Two classes: p = σ(slope · margin + intercept), Platt's sigmoid. More: p = softmax(slope · margins), a temperature.
+Two classes: p = σ(slope · margin + intercept), Platt's sigmoid. More: p = softmax(slope · margins), a
+temperature.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Which kind of classifier gets the place: the simplest whose log-loss is within one standard error of the best.
+"""Which kind of classifier gets the place: the simplest whose log-loss is within one standard error of the
+best.
 
-Candidates are compared on validation rows, each calibrated without the row it is judged on. A candidate whose exported
-graph differs from scikit-learn on those rows is out of the running, with the reason kept.
+Candidates are compared on validation rows, each calibrated without the row it is judged on. A candidate
+whose exported graph differs from scikit-learn on those rows is out of the running, with the reason kept.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LARGEST_DIFFERENCE = 1e-5
 
 @dataclass(frozen=True)
 class Rows:
-    """What one classifier learns from and is judged on: embeddings `(n, width)` float32, class codes `(n,)` int64."""
+    """What one classifier learns from and is judged on: embeddings `(n, width)` float32, class codes `(n,)`
+    int64.
+    """
 
     embedding: np.ndarray
     codes: np.ndarray
@@ -32,7 +35,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kind at its best setting; `losses` are per validation row, `refused` says why it cannot be chosen."""
+    """One kind at its best setting; `losses` are per validation row, `refused` says why it cannot be
+    chosen.
+    """
 
     kind: str
     fitted: Fitted
@@ -57,7 +62,9 @@ class Choice:
     candidates: tuple[Candidate, ...]
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a candidate, JSON-able: loss, distance to the best in standard errors, parity, why refused."""
+        """One row a candidate, JSON-able: loss, distance to the best in standard errors, parity, why
+        refused.
+        """
         best = _best([one for one in self.candidates if not one.refused])
         return [self._row(one, best) for one in self.candidates]
 
@@ -118,7 +125,9 @@ def refuse(candidates: Sequence[Candidate], refused: Candidate, reason: str) -> 
 
 
 def paired_difference(losses: np.ndarray, best: np.ndarray) -> tuple[float, float]:
-    """Mean of the row-by-row difference and its standard error, sd/√n: both models are judged on the same rows."""
+    """Mean of the row-by-row difference and its standard error, sd/√n: both models are judged on the same
+    rows.
+    """
     difference = losses - best
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     return float(difference.mean()), spread / float(np.sqrt(len(difference)))
@@ -139,10 +148,10 @@ def _exported(candidate: Candidate, embedding: np.ndarray, classes: int) -> Cand
     try:
         exported = export(candidate.fitted, embedding.shape[1])
         difference = parity(replace(candidate, exported=exported), embedding, classes)
-    except Exception as error:  # noqa: BLE001 — converters raise whatever they like
+    except Exception as error:  # converters raise whatever they like
         return replace(candidate, refused=f"cannot be exported: {str(error).splitlines()[0]}")
     if not difference <= LARGEST_DIFFERENCE:
-        reason = f"the exported graph differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
+        reason = f"its graph differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
         return replace(candidate, parity=difference, refused=reason)
     return replace(candidate, exported=exported, parity=difference)
 

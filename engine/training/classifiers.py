@@ -1,9 +1,10 @@
 """The simple classifiers that may sit on an embedding: each kind fitted on training rows and read as margins.
 
-Kinds stand in the order of simplicity by which a tie is settled (docs/decisions/0006): a weighted sum, a weighted sum
-with another loss, a product of bell curves, a tree of questions, a memory of rows.
+Kinds stand in the order of simplicity by which a tie is settled (docs/decisions/0006): a weighted sum, a
+weighted sum with another loss, a product of bell curves, a tree of questions, a memory of rows.
 
-A margin says how much a row leans to a class, on whatever scale the kind has; calibration makes it a probability.
+A margin says how much a row leans to a class, on whatever scale the kind has; calibration makes it a
+probability.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def fit_kind(
 ) -> Iterator[Fitted]:
     """Fit every variant of a kind on training rows: one a regularisation strength, one a depth.
 
-    `embedding` `(n, width)` float32; `codes` `(n,)` int64 with every class present; `guide` `(width,)` float64 says
-    how much each standardised dimension matters to the label (see `importance`).
+    `embedding` `(n, width)` float32; `codes` `(n,)` int64 with every class present; `guide` `(width,)`
+    float64 says how much each standardised dimension matters to the label (see `importance`).
     """
     rows = embedding.astype(np.float64)
     if kind in LINEAR:
@@ -128,7 +129,9 @@ def _trees(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> It
 
 
 def _neighbours(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> Fitted:
-    """Remember a seeded sample of distinct points, so that no two references are equally far for being equal."""
+    """Remember a seeded sample of distinct points, so that no two references are equally far for being
+    equal.
+    """
     _, first = np.unique(seen, axis=0, return_index=True)
     distinct = np.sort(first)
     kept = distinct[_sample(codes[distinct], MOST_REFERENCES, seed)]

@@ -1,8 +1,8 @@
 """A fitted classifier to ONNX: skl2onnx's graph, cut where the margins appear and reduced to what they need.
 
-What is affine (scaling, components, a linear model) becomes one weight matrix, read off skl2onnx's own graph in double
-precision; the rest of a graph keeps its nodes. Everything after the float32 embedding that is not linear runs in
-double precision, so that neighbours and leaves are those that scikit-learn finds.
+What is affine (scaling, components, a linear model) becomes one weight matrix, read off skl2onnx's own
+graph in double precision; the rest of a graph keeps its nodes. Everything after the float32 embedding that
+is not linear runs in double precision, so that neighbours and leaves are those that scikit-learn finds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Encoder, classifiers and calibrations as one ONNX graph: fields in, one tensor `scores` (n, scores) float32 out.
+"""Encoder, classifiers and calibrations as one ONNX graph: fields in, one tensor `scores` (n, scores)
+float32 out.
 
-Linear classifiers share one product and carry their calibration in its weights, so that any number of them costs
-three small nodes after the encoder.
+Linear classifiers share one product and carry their calibration in its weights, so that any number of them
+costs three small nodes after the encoder.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ IR_VERSION = 9
 
 @dataclass(frozen=True)
 class Head:
-    """One chosen classifier: its name, its graph, its calibration. Two classes give one score, more give one each."""
+    """One chosen classifier: its name, its graph, its calibration. Two classes give one score, more give
+    one each.
+    """
 
     name: str
     exported: Exported
@@ -67,7 +70,7 @@ def fuse(encoder: bytes, heads: Sequence[Head]) -> bytes:
     }
     ordered = list(dict.fromkeys(parts[head.name] for head in heads))
     if len(ordered) == 1:
-        graph.add("Identity", ordered, "scores")
+        graph.nodes[-1].output[0] = "scores"  # the one part is what was added last
     else:
         graph.add("Concat", ordered, "scores", axis=1)
     width = sum(head.scores for head in heads)
@@ -86,7 +89,8 @@ def fuse(encoder: bytes, heads: Sequence[Head]) -> bytes:
 
 
 def _linear(graph: _Graph, heads: Sequence[Head]) -> dict[str, str]:
-    """All linear heads at once: MatMul, Add, then σ for the two-class ones and a softmax for each of the others.
+    """All linear heads at once: MatMul, Add, then σ for the two-class ones and a softmax for each of the
+    others.
 
     Where every head is of one kind, no column need be cut out: the result is named once for all of them.
     """

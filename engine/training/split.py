@@ -1,4 +1,6 @@
-"""Which rows are for training, which for validation, which for the test: three disjoint sets of row numbers."""
+"""Which rows are for training, which for validation, which for the test: three disjoint sets of row
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ def split_rows(
 ) -> Parts:
     """Split `rows` rows as the project says; without `test`, only into training and validation.
 
-    `strata` `(rows,)` int64: a random draw takes the same share of each value. `times` `(rows,)` int64: the latest
-    rows are the test, those before them validation; rows of equal time keep the file's order.
+    `strata` `(rows,)` int64: a random draw takes the same share of each value. `times` `(rows,)` int64: the
+    latest rows are the test, those before them validation; rows of equal time keep the file's order.
     """
     held_out = _count(split.test, rows) if test else 0
     validation = _count(split.validation, rows)

@@ -1,6 +1,7 @@
 """A label column to class codes: `(n,)` int64, 0 … classes − 1, and −1 where the label is missing.
 
-Two classes: 1 is the positive value, 0 everything else that is there. More: the place in the label's list of classes.
+Two classes: 1 is the positive value, 0 everything else that is there. More: the place in the label's list
+of classes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def class_names(label: Label) -> tuple[str, ...]:
 def label_codes(label: Label, table: pa.Table, source: str) -> np.ndarray:
     """Read one label.
 
-    `source` names the table in messages. Raises InputError where the column is missing, or holds what is no class.
+    `source` names the table in messages. Raises InputError where the column is missing, or holds what is no
+    class.
     """
     if label.column not in table.column_names:
         hint = nearest(label.column, table.column_names)
@@ -97,7 +99,9 @@ def _meaning(label: Label, value: Any) -> int | None:
 
 
 def _text(value: Any) -> str:
-    """One text for one value, however the file stored it: 1, 1.0 and "1" are the same; so are true and "true"."""
+    """One text for one value, however the file stored it: 1, 1.0 and "1" are the same; so are true and
+    "true".
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -110,4 +114,5 @@ def _unknown_message(label: Label, unknown: list[Any], source: str) -> str:
     place = f"{source}: label '{label.name}' (column '{label.column}')"
     if label.binary:
         return f"{place}: neither true nor false: {listed}; say in project.yaml which value is 'positive'"
-    return f"{place}: not among its classes ({', '.join(label.classes)}): {listed}; {nearest(_text(unknown[0]), label.classes)}"
+    hint = nearest(_text(unknown[0]), label.classes)
+    return f"{place}: not among its classes ({', '.join(label.classes)}): {listed}; {hint}"

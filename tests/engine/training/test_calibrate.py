@@ -1,0 +1,91 @@
+"""Calibration makes probabilities that say how often something happens, without looking at the row it is
+judged on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.training.calibrate import Calibration, cross_fitted_losses, fit_calibration, log_losses
+
+
+def test_the_sigmoid_finds_the_numbers_that_made_the_labels() -> None:
+    """Labels drawn from σ(0.5 · margin − 1) are fitted with slope 0.5 and intercept −1."""
+    rng = np.random.default_rng(0)
+    margins = rng.normal(scale=4, size=(40_000, 1))
+    codes = (rng.random(40_000) < 1 / (1 + np.exp(1 - 0.5 * margins[:, 0]))).astype(np.int64)
+    found = fit_calibration(margins, codes)
+    assert found.slope == pytest.approx(0.5, abs=0.02)
+    assert found.intercept == pytest.approx(-1, abs=0.05)
+
+
+def test_the_temperature_finds_the_number_that_made_the_labels() -> None:
+    """Labels drawn from softmax(0.25 · margins) are fitted with slope 0.25."""
+    rng = np.random.default_rng(0)
+    margins = rng.normal(scale=6, size=(20_000, 3))
+    codes = (0.25 * margins + rng.gumbel(size=margins.shape)).argmax(axis=1)
+    assert fit_calibration(margins, codes).slope == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_classifier_that_leans_the_wrong_way_says_the_class_rate() -> None:
+    """Slope 0: the same probability for every row, which is the share of positives."""
+    margins = np.array([[3.0], [2.0], [-1.0], [-2.0], [-3.0]] * 40)
+    codes = np.array([0, 0, 1, 1, 1] * 40)
+    found = fit_calibration(margins, codes)
+    assert found.slope == 0.0
+    assert found.probabilities(margins)[0, 1] == pytest.approx(0.6, abs=0.01)
+
+
+def test_equal_margins_say_the_class_rate() -> None:
+    """A constant margin cannot be divided by its spread; it is the class rate for all."""
+    found = fit_calibration(np.ones((100, 1)), np.array([1] * 25 + [0] * 75))
+    assert found.probabilities(np.ones((1, 1)))[0, 1] == pytest.approx(0.25, abs=0.01)
+
+
+def test_perfectly_parted_classes_stay_short_of_certainty() -> None:
+    """Platt's smoothed targets keep the slope finite where no row is on the wrong side."""
+    margins = np.concatenate([np.linspace(-9, -1, 50), np.linspace(1, 9, 50)])[:, None]
+    found = fit_calibration(margins, np.repeat([0, 1], 50))
+    assert 0.5 < found.probabilities(np.array([[1.0]]))[0, 1] < 1
+    assert np.isfinite(found.slope)
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    scale=st.sampled_from([1e-6, 0.1, 1.0, 50.0, 1e5]),
+    classes=st.integers(2, 4),
+    rows=st.integers(12, 120),
+)
+@settings(max_examples=60, deadline=None)
+def test_calibrated_probabilities_are_probabilities(seed: int, scale: float, classes: int, rows: int) -> None:
+    """Whatever the margins' scale, rows sum to one, lie in [0, 1], and the fit is no worse than the class
+    rates.
+    """
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, classes, rows)
+    codes[:classes] = np.arange(classes)
+    margins = rng.standard_cauchy(size=(rows, 1 if classes == 2 else classes)) * scale
+    found = fit_calibration(margins, codes)
+    probabilities = found.probabilities(margins)
+    assert np.isfinite(probabilities).all()
+    assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-12
+    flat = Calibration(
+        0.0, float(np.log((codes == 1).sum() + 1) - np.log((codes == 0).sum() + 1)) * (classes == 2)
+    )
+    assert (
+        log_losses(probabilities, codes).mean()
+        <= log_losses(flat.probabilities(margins), codes).mean() + 0.02
+    )
+
+
+def test_a_row_is_judged_by_a_calibration_fitted_without_it() -> None:
+    """Turning one row's label over changes its own cross-fitted loss by the label alone."""
+    rng = np.random.default_rng(1)
+    margins, codes = rng.normal(size=(60, 1)), np.repeat([0, 1], 30)
+    losses = cross_fitted_losses(margins, codes, seed=5)
+    assert losses.shape == (60,)
+    assert not np.array_equal(losses, cross_fitted_losses(margins, codes, seed=6))
+    assert np.array_equal(losses, cross_fitted_losses(margins, codes, seed=5))
