@@ -1,0 +1,191 @@
+"""Fields become the network's inputs: one record or a column batch in, a few arrays out.
+
+Inputs, each present where the encoding has such fields: `numeric` `(n, columns)` float32 with NaN for missing;
+`categories` `(n, fields)` int64, rows of one shared table; `text.NAME` `(n, tokens)` int64 for each text.
+`docs/encoding-format.md` specifies all of it for other languages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from struct import Struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from embeddings import fields
+from embeddings.fields import BOUND, CLOCK_COLUMNS, Category, Clock, Number, Text
+from embeddings.tokens import Tokens
+
+MINUTE_US = 60_000_000
+DAY_MINUTES = 1_440
+WEEK_DAYS = 7
+_EPOCH_WEEKDAY = 3  # 1 January 1970 was a Thursday; Monday is 0
+_FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
+_NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What turns fields into inputs, fixed on training rows.
+
+    INVARIANT: `record` and `batch` give the same bits for the same values.
+    """
+
+    numbers: tuple[Number, ...]
+    clocks: tuple[Clock, ...]
+    categories: tuple[Category, ...]
+    texts: tuple[Text, ...]
+
+    def record(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Encode one record that holds every field (None is missing): arrays of one row, read-only."""
+        inputs = {}
+        pack, shape, numbers, clocks = self._numeric
+        if pack is not None:
+            row = []
+            for name, mean, inverse in numbers:
+                value = values[name]
+                if value is None:
+                    row.append(_NAN)
+                else:
+                    scaled = (value - mean) * inverse
+                    row.append(scaled if -BOUND <= scaled <= BOUND else _bounded(scaled))
+            for name in clocks:
+                row += _clock(values[name])
+            inputs["numeric"] = np.ndarray(shape, _FLOAT32, pack(*row))
+        pack, shape, indices = self._categorical
+        if pack is not None:
+            rows = [index.get(values[name], unseen) for name, index, unseen in indices]
+            inputs["categories"] = np.ndarray(shape, _INT64, pack(*rows))
+        for name, key, tokens, shape in self._textual:
+            inputs[key] = np.ndarray(shape, _INT64, tokens.one(values[name]))
+        return inputs
+
+    def batch(self, batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+        """Encode a batch of n rows whose columns are int64, float64, bool, string or timestamp("us", "UTC")."""
+        inputs = {}
+        if self.numbers or self.clocks:
+            inputs["numeric"] = numeric = np.empty((batch.num_rows, self.columns), np.float32)
+            for place, field in enumerate(self.numbers):
+                numeric[:, place] = _scaled(batch.column(field.name), field)
+            for place, clock in enumerate(self.clocks):
+                first = len(self.numbers) + CLOCK_COLUMNS * place
+                numeric[:, first : first + CLOCK_COLUMNS] = _clock_columns(batch.column(clock.name))
+        if self.categories:
+            inputs["categories"] = rows = np.empty((batch.num_rows, len(self.categories)), np.int64)
+            for place, (category, first) in enumerate(zip(self.categories, self._first_rows, strict=True)):
+                rows[:, place] = first + _rows(batch.column(category.name), category)
+        for name, key, tokens, _ in self._textual:
+            inputs[key] = tokens.column(batch.column(name))
+        return inputs
+
+    @property
+    def columns(self) -> int:
+        """Columns of `numeric`: one a number, four a timestamp."""
+        return len(self.numbers) + CLOCK_COLUMNS * len(self.clocks)
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the shared category table."""
+        return sum(category.rows for category in self.categories)
+
+    @property
+    def edges(self) -> tuple[tuple[float, ...], ...]:
+        """Bin edges of each column of `numeric`, in its units."""
+        return (
+            *(number.edges for number in self.numbers),
+            *(edges for clock in self.clocks for edges in clock.edges),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the written form: JSON types only."""
+        return fields.write(self.numbers, self.clocks, self.categories, self.texts)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Encoding:
+        """Read a written form. Raises `EncodingError` naming the place that is not sound."""
+        return cls(*fields.read(data))
+
+    @cached_property
+    def _first_rows(self) -> tuple[int, ...]:
+        rows = [category.rows for category in self.categories]
+        return tuple(sum(rows[:place]) for place in range(len(rows)))
+
+    @cached_property
+    def _numeric(self) -> tuple[Any, ...]:
+        numbers = tuple((number.name, number.mean, number.inverse_scale) for number in self.numbers)
+        clocks = tuple(clock.name for clock in self.clocks)
+        pack = Struct(f"={self.columns}f").pack if self.columns else None
+        return pack, (1, self.columns), numbers, clocks
+
+    @cached_property
+    def _categorical(self) -> tuple[Any, ...]:
+        pack = Struct(f"={len(self.categories)}q").pack if self.categories else None
+        indices = tuple(
+            (c.name, c.index(first), first)
+            for c, first in zip(self.categories, self._first_rows, strict=True)
+        )
+        return pack, (1, len(indices)), indices
+
+    @cached_property
+    def _textual(self) -> tuple[tuple[str, str, Tokens, tuple[int, int]], ...]:
+        return tuple((text.name, f"text.{text.name}", Tokens(text), (1, text.tokens)) for text in self.texts)
+
+
+def _bounded(scaled: float) -> float:
+    """Clip to ±BOUND; NaN stays, as missing."""
+    return BOUND if scaled > 0 else -BOUND if scaled < 0 else scaled
+
+
+def _scaled(column: pa.Array, field: Number) -> np.ndarray:
+    """Standardise a column: `(n,)` → `(n,)` float64, within ±BOUND, NaN for missing."""
+    values = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.clip((values - field.mean) * field.inverse_scale, -BOUND, BOUND)
+
+
+def _clock(moment: int | None) -> tuple[float, ...]:
+    """Four columns of one moment, in microseconds since the epoch, UTC."""
+    if moment is None:
+        return (_NAN,) * CLOCK_COLUMNS
+    day, minute = divmod(moment // MINUTE_US, DAY_MINUTES)
+    return _DAY[minute] + _WEEK[(day + _EPOCH_WEEKDAY) % WEEK_DAYS]
+
+
+def _clock_columns(column: pa.Array) -> np.ndarray:
+    """Four columns of each moment: `(n,)` → `(n, 4)` float32, NaN for missing."""
+    moments = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    day, minute = np.divmod(moments // MINUTE_US, DAY_MINUTES)
+    columns = np.concatenate((_DAY_TABLE[minute], _WEEK_TABLE[(day + _EPOCH_WEEKDAY) % WEEK_DAYS]), axis=1)
+    if column.null_count:
+        columns[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return columns
+
+
+def _rows(column: pa.Array, category: Category) -> np.ndarray:
+    """Rows of a category within its own part of the table: 0 unseen, 1 missing, then the levels."""
+    if category.flag:
+        return pc.cast(column, pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) + 2
+    place = pc.index_in(column, pa.array(category.levels, column.type)).fill_null(-2)
+    rows = place.to_numpy(zero_copy_only=False).astype(np.int64) + 2
+    if column.null_count:
+        rows[column.is_null().to_numpy(zero_copy_only=False)] = 1
+    return rows
+
+
+def _circle(points: int) -> tuple[tuple[float, float], ...]:
+    """Sine and cosine of each of `points` equal steps round a circle, as float32 values.
+
+    A table and not a function of the moment, because the sines of NumPy and of libm differ in their last bits.
+    """
+    angles = [2 * math.pi * point / points for point in range(points)]
+    return tuple((float(np.float32(math.sin(angle))), float(np.float32(math.cos(angle)))) for angle in angles)
+
+
+_DAY, _WEEK = _circle(DAY_MINUTES), _circle(WEEK_DAYS)
+_DAY_TABLE, _WEEK_TABLE = np.array(_DAY, np.float32), np.array(_WEEK, np.float32)

@@ -1,0 +1,147 @@
+"""What an embedding is to be: the slots it reads, its size, and how it is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from embeddings.errors import SpecError, SpecProblem
+
+KINDS = ("number", "flag", "category", "text", "timestamp")
+NUMERIC = ("piecewise-linear", "standardised")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One field as the embedding sees it; `kind` is one of `KINDS`."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The settings of an embedding. What `from_mapping` accepts is what `_RANGES` and `_check` allow.
+
+    Parameters
+    ----------
+    slots: the fields, in their order.
+    numeric: `piecewise-linear` gives every numeric column `bins` bins besides its value; `standardised` the value alone.
+    width: dimensions of the embedding.
+    hidden: widths of the hidden layers.
+    rare: a category level seen fewer times in training shares a slot with the levels never seen.
+    levels: at most so many levels a field, the most frequent ones.
+    text_tokens: at most so many tokens of a text are used; the length in use is chosen from the training texts.
+    text_buckets: so many hash buckets of tokens a field.
+    epochs, patience: at most so many passes, and so many without progress on validation rows before training stops.
+    batch_size: rows a step; None chooses by the number of rows.
+    average: decay of the exponential moving average of the weights.
+    max_rows: a larger training table is sampled down to this many rows.
+    """
+
+    slots: tuple[Slot, ...] = ()
+    numeric: str = "piecewise-linear"
+    width: int = 64
+    hidden: tuple[int, ...] = (128, 128)
+    bins: int = 32
+    rare: int = 3
+    levels: int = 10_000
+    text_tokens: int = 96
+    text_buckets: int = 8_192
+    text_width: int = 16
+    epochs: int = 40
+    patience: int = 5
+    batch_size: int | None = None
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.1
+    average: float = 0.99
+    max_rows: int = 500_000
+    seed: int = 7
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], slots: Iterable[Slot] = ()) -> Spec:
+        """Read settings as written. Raises `SpecError` with every problem."""
+        problems = list(_check(data))
+        slots = tuple(slots)
+        problems += _check_slots(slots)
+        if problems:
+            raise SpecError(problems)
+        settings = {key: tuple(value) if key == "hidden" else value for key, value in data.items()}
+        return cls(slots=slots, **settings)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Give the settings, without the slots, as `from_mapping` reads them."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "slots"}
+        return settings | {"hidden": list(self.hidden)}
+
+
+# key: (type, least, most)
+_RANGES: dict[str, tuple[type, float, float]] = {
+    "width": (int, 2, 1_024),
+    "bins": (int, 2, 128),
+    "rare": (int, 1, 1_000_000),
+    "levels": (int, 1, 1_000_000),
+    "text_tokens": (int, 1, 1_024),
+    "text_buckets": (int, 16, 1 << 22),
+    "text_width": (int, 1, 256),
+    "epochs": (int, 1, 10_000),
+    "patience": (int, 1, 10_000),
+    "batch_size": (int, 1, 1 << 20),
+    "learning_rate": (float, 1e-6, 1.0),
+    "weight_decay": (float, 0.0, 10.0),
+    "dropout": (float, 0.0, 0.9),
+    "average": (float, 0.0, 0.9999),
+    "max_rows": (int, 10, 1 << 31),
+    "seed": (int, 0, (1 << 63) - 1),
+}
+_KEYS = ("numeric", "hidden", *_RANGES)
+
+
+def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
+    for key, value in data.items():
+        if key == "numeric":
+            if value not in NUMERIC:
+                yield SpecProblem(
+                    key, f"{value!r} is not an encoding of numbers", f"known: {', '.join(NUMERIC)}"
+                )
+        elif key == "hidden":
+            yield from _check_hidden(value)
+        elif key not in _RANGES:
+            near = get_close_matches(str(key), _KEYS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_KEYS)}"
+            yield SpecProblem(str(key), "unknown setting of an embedding", hint)
+        elif not (key == "batch_size" and value is None):
+            yield from _check_range(key, value)
+
+
+def _check_hidden(value: Any) -> Iterable[SpecProblem]:
+    sizes = value if isinstance(value, list | tuple) else ()
+    if not 1 <= len(sizes) <= 8 or not all(type(size) is int and 1 <= size <= 4_096 for size in sizes):
+        yield SpecProblem(
+            "hidden", f"got {value!r}", "give one to eight layer widths from 1 to 4096: [128, 128]"
+        )
+
+
+def _check_range(key: str, value: Any) -> Iterable[SpecProblem]:
+    kind, least, most = _RANGES[key]
+    sort = "a whole number" if kind is int else "a number"
+    # bool is an int to Python, and no setting here is one
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+        yield SpecProblem(key, f"got {value!r}", f"give {sort} from {least:g} to {most:g}")
+    elif not least <= value <= most:
+        yield SpecProblem(key, f"{value} is out of range", f"give {sort} from {least:g} to {most:g}")
+
+
+def _check_slots(slots: tuple[Slot, ...]) -> Iterable[SpecProblem]:
+    for slot in slots:
+        if slot.kind not in KINDS:
+            yield SpecProblem(
+                f"slots.{slot.name}", f"unknown kind '{slot.kind}'", f"known: {', '.join(KINDS)}"
+            )
+    for name, count in Counter(slot.name for slot in slots).items():
+        if count > 1:
+            yield SpecProblem(f"slots.{name}", f"named {count} times", "give every slot a name of its own")
