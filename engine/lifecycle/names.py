@@ -33,7 +33,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Name:
-"""Where a name points: the digest, where it pointed before (latest last), and the entry of its last move.
+    """Where a name points: the digest, where it pointed before (latest last), and the entry of its last move.
 
     `files` is the state of the project's rule and list files at the move ("" where there were none): a live
     engine takes files in another state for edits made after the move. `basis` is, for the name `edited`, the
@@ -115,7 +115,7 @@ class Names:
             return current
 
     def back(self, name: str, act: Act) -> Name:
-        """Point a name at what it pointed at before its last promotion; once more, and it goes further back."""
+        """Point a name at what it pointed at before its last promotion; again, and it goes further back."""
         with self._writing():
             current = self.get(name)
             if current is None:

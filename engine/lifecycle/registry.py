@@ -24,8 +24,10 @@ from engine.lifecycle.names import Act, Name, Names
 from engine.manifest import MANIFEST_MOST, Manifest, Part
 
 CHAMPION, LATEST, EDITED = "champion", "latest", "edited"
+
 SHORTEST_PREFIX = 4
 DIGEST_SHOWN = 12
+_MANIFEST = re.compile(r"[0-9a-f]{64}\.json")
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
@@ -49,7 +51,7 @@ class Registry:
         self.names = Names(self.root)
 
     def put(self, bundle: Bundle) -> str:
-        """Store a bundle and give its digest. Parts that are there already, as after a rule edit, are not written.
+        """Store a bundle and give its digest; parts that are there, as after an edit, are not written.
 
         A bundle of the same digest takes over what stands outside the digest: lineage and evaluation.
         """
@@ -121,13 +123,14 @@ class Registry:
         ]
         return tuple(sorted(bundles, key=lambda item: (item.manifest.created, item.digest), reverse=True))
 
-    def digests(self) -> list[str]:
+    def digests(self) -> tuple[str, ...]:
         """The digest of every bundle, sorted."""
         try:
             found = [path.name for path in (self.root / "bundles").iterdir()]
         except (FileNotFoundError, NotADirectoryError):
-            return []
-        return [f"sha256:{name[:64]}" for name in sorted(found) if re.fullmatch(r"[0-9a-f]{64}\.json", name)]
+            return ()
+        names = (name for name in sorted(found) if _MANIFEST.fullmatch(name))
+        return tuple(f"sha256:{name[:64]}" for name in names)
 
     def manifest(self, digest: str) -> Manifest:
         """Read one bundle's manifest, without its parts."""
@@ -135,7 +138,7 @@ class Registry:
         return Manifest.read(_read(place, MANIFEST_MOST, place.name), path=str(place))
 
     def part(self, manifest: Manifest, name: str) -> bytes | None:
-        """Read one part of a bundle, unverified: for showing it, never for deciding. None where it has no such."""
+        """Read one part of a bundle, unverified: to show, never to decide by. None where there is none."""
         stated = manifest.parts.get(name)
         return None if stated is None else self._read_part(name, stated)
 

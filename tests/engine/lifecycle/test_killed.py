@@ -27,7 +27,7 @@ def act(action: str = "promoted") -> Act:
 
 def run(registry: Path, kill_at: int, *actions: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(KILLED), str(registry), str(kill_at), *actions],
+        [sys.executable, KILLED, registry, str(kill_at), *actions],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ def agreed(registry: Path) -> tuple[str, tuple[str, ...]]:
     [("promote:c", (B, (A,)), (C, (A, B))), ("rollback", (B, (A,)), (A, ()))],
 )
 def test_killed_at_every_system_call(tmp_path: Path, action: str, old: State, new: State) -> None:
-    """Before and after each call: the old state or the new one, the journal agrees, and the next act works."""
+    """Before and after each call: the old state or the new one; the journal agrees; the next act works."""
     start = tmp_path / "start"
     names = Names(start)
     names.move("champion", A, act())
