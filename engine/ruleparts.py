@@ -1,0 +1,40 @@
+"""From a project's rules/ and lists/ to the parts of a bundle: checked, tested by their own cases, as bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.project.folder import read_lists, read_rules
+from engine.schema import Schema
+from rules.check import CheckedRules, check_rules, run_cases
+from rules.errors import CheckFailed
+
+EXPRESSIONS = "expressions.json"
+
+
+def check_folder(root: Path, schema: Schema, scores: Sequence[str], outcomes: Sequence[str]) -> CheckedRules:
+    """Check every rule file of a project and run the tests inside them.
+
+    Raises CheckFailed with every problem of every file; failed tests count where all else is right.
+    """
+    checked = check_rules(
+        read_rules(root),
+        variables=schema.variables(),
+        scores=tuple(scores),
+        outcomes=tuple(outcomes),
+        read_list=read_lists(root),
+    )
+    if failed := run_cases(checked):
+        raise CheckFailed(failed)
+    return checked
+
+
+def rule_parts(checked: CheckedRules) -> dict[str, bytes]:
+    """Give the parts of a bundle that rules are: files and lists as written, and the checked expressions.
+
+    The same rules give the same bytes.
+    """
+    expressions = json.dumps(checked.expressions(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return {**checked.files, **checked.list_files, EXPRESSIONS: expressions.encode()}
