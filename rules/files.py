@@ -31,9 +31,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 @dataclass(frozen=True)
 class Case:
-    """One inline test: the values a record gives, dotted names flat, and what the rule must then do."""
+    """One inline test: the values given, flat by dotted name, each with its place; and what must follow."""
 
-    given: Mapping[str, Any]
+    given: Mapping[str, tuple[Any, Path]]
     expect: str
     path: Path
 
@@ -158,7 +158,7 @@ def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
             if case and key not in case:
                 form.note(at, f"a test needs '{key}'", "as {given: {amount: 10}, expect: none}")
         given = form.mapping((*at, "given"), case.get("given", {}), None)
-        yield Case(_flat(given), form.word((*at, "expect"), case.get("expect", "none")), at)
+        yield Case(_flat(given, (*at, "given")), form.word((*at, "expect"), case.get("expect", "none")), at)
 
 
 def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
@@ -183,12 +183,13 @@ def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
             yield ListSource(name, path, tuple(form.sequence(path, written)))
 
 
-def _flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Write `{scores: {fraud: 0.7}}` as `{"scores.fraud": 0.7}`."""
-    flat: dict[str, Any] = {}
+def _flat(given: Mapping[str, Any], path: Path, prefix: str = "") -> dict[str, tuple[Any, Path]]:
+    """Write `{scores: {fraud: 0.7}}` as `{"scores.fraud": 0.7}`, each value with its place."""
+    flat: dict[str, tuple[Any, Path]] = {}
     for name, value in given.items():
+        at = (*path, name)
         if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
+            flat.update(_flat(value, at, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = value
+            flat[prefix + name] = value, at
     return flat

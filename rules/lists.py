@@ -1,4 +1,4 @@
-"""The lists that conditions look values up in: written in a rule file, or in a text or CSV file of their own."""
+"""The lists that conditions look values up in: written in a rule file, or in a text or CSV file beside it."""
 
 from __future__ import annotations
 

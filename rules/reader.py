@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from rules.composer import Branch, compose, problem_at
 from rules.errors import CheckFailed, Problem
 from rules.places import offsets
@@ -74,12 +72,10 @@ class Document:
     ) -> Problem:
         """Say what is wrong at a line and column, from 1, of the text at `path`, however YAML wrote it."""
         place = self._place(path)
-        if type(place) is not yaml.ScalarEvent:
+        if isinstance(place, Branch):
             return self.problem(path, message, hint)
-        start, end = place.start_mark.index, place.end_mark.index  # type: ignore[union-attr]
-        written = offsets(
-            self.text, place.start_mark.index, place.end_mark.index, place.style or "", place.value
-        )
+        start, end = place.start_mark.index, place.end_mark.index
+        written = offsets(self.text, start, end, place.style or "", place.value)
         return problem_at(self.file, self.text, written[_offset(place.value, line, column)], message, hint)
 
     def _place(self, path: Sequence[str | int]) -> Any:

@@ -1,0 +1,131 @@
+"""Inline tests: what a rule must do with a few given values, typed when checked and run on every change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rules.checked import CheckedCase, CheckedRule, CheckedRules
+from rules.errors import Problem, nearest
+from rules.expression import Variable
+from rules.files import Case, Rule
+from rules.form import shown
+from rules.reader import Document
+
+NONE, FIRE, UNKNOWN = "none", "fire", "unknown"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_WANTED = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "double": "a number",
+    "string": "text",
+    "timestamp": "a time as '2026-11-01T12:00:00Z'",
+}
+
+
+def check_case(
+    case: Case, rule: Rule, document: Document, variables: Mapping[str, Variable]
+) -> tuple[CheckedCase, list[Problem]]:
+    """Type one test against the variables that its rule may use, and refuse an outcome it can never have."""
+    problems = []
+    values = {}
+    for name, (value, path) in case.given.items():
+        variable = variables.get(name)
+        if variable is None:
+            hint = nearest(name, variables)
+            problems.append(document.problem(path, f"unknown field '{name}'", hint, key=True))
+        elif message := _refused(value, variable):
+            problems.append(document.problem(path, message))
+        else:
+            values[name] = _typed(value, variable.type)
+    possible = _possible(rule)
+    if case.expect and case.expect not in possible:
+        message = f"the rule '{rule.id}' cannot give '{case.expect}'"
+        problems.append(
+            document.problem((*case.path, "expect"), message, f"it can give {', '.join(possible)}")
+        )
+    return CheckedCase(values, case.expect, case.path), problems
+
+
+def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
+    """Run every inline test, each against its own rule alone, and give the failed ones as problems."""
+    from rules.scalar import compile_conditions
+
+    rules = [rule for rule in checked.rules if rule.cases]
+    if not rules:
+        return ()
+    conditions = compile_conditions([rule.condition for rule in rules], checked.list_entries)
+    missing = dict.fromkeys(name for rule in rules for name in rule.condition.variables)
+    problems = []
+    for index, rule in enumerate(rules):
+        for case in rule.cases:
+            values = {**missing, **case.values}
+            fired, unknown = conditions(values)
+            got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
+            if case.expect not in got:
+                problems.append(_failed(rule, case, got[0], values))
+    return tuple(sorted(problems))
+
+
+def _failed(rule: CheckedRule, case: CheckedCase, got: str, values: Mapping[str, Any]) -> Problem:
+    message = f"test of '{rule.id}' failed: expected {case.expect}, got {got}"
+    missing = sorted(name for name in rule.condition.variables if values[name] is None)
+    hint = f"missing here: {', '.join(missing)}" if missing else ""
+    return rule.document.problem((*case.path, "expect"), message, hint)
+
+
+def _results(rule: Rule, *, holds: bool, unknown: bool) -> tuple[str, ...]:
+    """Give what a test may call this result, the plainest name first."""
+    fires = (rule.decide, FIRE) if rule.decide else (FIRE,)
+    if holds:
+        return fires
+    if not unknown:
+        return (NONE,)
+    if rule.on_unknown == "fire":
+        return (*fires, UNKNOWN)
+    return ("review", FIRE, UNKNOWN) if rule.on_unknown == "review" else (UNKNOWN,)
+
+
+def _possible(rule: Rule) -> tuple[str, ...]:
+    every = (
+        *_results(rule, holds=True, unknown=False),
+        *_results(rule, holds=False, unknown=True),
+        NONE,
+        UNKNOWN,
+    )
+    return tuple(dict.fromkeys(every))
+
+
+def _refused(value: Any, variable: Variable) -> str:
+    """Say why a record could not hold this value in this field, or nothing."""
+    if value is None:
+        return ""
+    name = variable.name
+    try:
+        typed = _typed(value, variable.type)
+    except (TypeError, ValueError, OverflowError):
+        return f"'{name}' must be {_WANTED[variable.type]}, got {shown(value)}"
+    if variable.values is not None and typed not in variable.values:
+        return f"'{name}' cannot be {shown(value)}: {nearest(str(value), variable.values)}"
+    if variable.minimum is not None and typed < variable.minimum:
+        return f"'{name}' is at least {variable.minimum}, got {shown(value)}"
+    if variable.maximum is not None and typed > variable.maximum:
+        return f"'{name}' is at most {variable.maximum}, got {shown(value)}"
+    return ""
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """Give the value as the rule language holds it: a timestamp is int microseconds since the epoch."""
+    if value is None:
+        return None
+    if kind == "timestamp":
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return (moment - _EPOCH) // _MICROSECOND
+    if kind == "double" and type(value) in (int, float):
+        return float(value)
+    if type(value) is not {"bool": bool, "int": int, "string": str}.get(kind):
+        raise TypeError(kind)
+    return value

@@ -1,0 +1,161 @@
+"""A set of rule files as far as no expression is needed: their form, lists, ids, effects and order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from rules.cases import FIRE, NONE, UNKNOWN, check_case
+from rules.checked import CheckedCase, CheckedRule, CheckedRules
+from rules.errors import CheckFailed, Problem, nearest
+from rules.expression import Variable
+from rules.files import Filters, Rule, read_filters
+from rules.lists import ListValues, read_list_values
+from rules.reader import Document, read_yaml
+
+# CEL's reserved words, and the names that the engine gives.
+_RESERVED = frozenset(
+    (
+        *(
+            "as",
+            "break",
+            "const",
+            "continue",
+            "else",
+            "false",
+            "for",
+            "function",
+            "if",
+            "import",
+            "in",
+            "let",
+        ),
+        *("loop", "namespace", "null", "package", "return", "true", "var", "void", "while"),
+        *("scores", "proposed", "label", "outcome"),
+    )
+)
+
+
+class Gathered:
+    """A set of rule files as read; `problems` grows until `finish` raises them all."""
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        scores: Sequence[str],
+        outcomes: Sequence[str],
+        read_list: Callable[[str], bytes],
+    ) -> None:
+        self.files = {name: files[name] for name in sorted(files)}
+        self.scores = tuple(scores)
+        self.outcomes = tuple(outcomes)
+        self.problems: list[Problem] = []
+        self.filters: list[Filters] = []
+        self.lists: dict[str, ListValues] = {}
+        self.list_files: dict[str, bytes] = {}
+        self._read_files()
+        self._read_lists(read_list)
+        self._refuse_repeated_ids()
+        for filters in self.filters:
+            for rule in filters.rules:
+                self._refuse_effects(rule, filters.document)
+
+    def ranked(self) -> Iterator[tuple[Filters, Rule, int]]:
+        """Give every rule in order, and the rank by which it decides: file by file, each by its hit policy."""
+        rank = 0
+        for filters in self.filters:
+            order = list(range(len(filters.rules)))
+            if filters.hit_policy == "priority":
+                order.sort(key=[-rule.priority for rule in filters.rules].__getitem__)
+            ranks = {index: rank + place for place, index in enumerate(order)}
+            for index, rule in enumerate(filters.rules):
+                yield filters, rule, ranks[index]
+            rank += len(filters.rules)
+
+    def cases(
+        self, rule: Rule, document: Document, variables: Mapping[str, Variable]
+    ) -> tuple[CheckedCase, ...]:
+        cases = []
+        for case in rule.tests:
+            checked, problems = check_case(case, rule, document, variables)
+            cases.append(checked)
+            self.problems += problems
+        return tuple(cases)
+
+    def refuse_list_names(self, taken: Iterable[str]) -> None:
+        refused = _RESERVED.union(taken)
+        for filters in self.filters:
+            for source in filters.lists:
+                if source.name in refused:
+                    message = f"'{source.name}' cannot name a list: the name is taken"
+                    self.problems.append(filters.document.problem(source.path, message, key=True))
+
+    def finish(self, rules: list[CheckedRule], variables: tuple[Variable, ...]) -> CheckedRules:
+        if self.problems:
+            raise CheckFailed(self.problems)
+        return CheckedRules(
+            files=self.files,
+            list_files=self.list_files,
+            filters=tuple(self.filters),
+            rules=tuple(rules),
+            lists=self.lists,
+            scores=self.scores,
+            outcomes=self.outcomes,
+            variables=variables,
+        )
+
+    def _read_files(self) -> None:
+        for name, data in self.files.items():
+            try:
+                filters, problems = read_filters(read_yaml(data, name))
+            except CheckFailed as failed:
+                self.problems += failed.problems
+            else:
+                self.filters.append(filters)
+                self.problems += problems
+
+    def _read_lists(self, read_list: Callable[[str], bytes]) -> None:
+        first: dict[str, str] = {}
+        for filters in self.filters:
+            for source in filters.lists:
+                document = filters.document
+                if source.name in first:
+                    message = f"the list '{source.name}' is declared twice"
+                    hint = f"first at {first[source.name]}"
+                    self.problems.append(document.problem(source.path, message, hint, key=True))
+                    continue
+                first[source.name] = f"{document.file}:{document.key_position(source.path)[0]}"
+                values, data, problems = read_list_values(source, document, read_list)
+                self.lists[source.name] = values
+                self.problems += problems
+                if source.file and data is not None:
+                    self.list_files[source.file] = data
+
+    def _refuse_repeated_ids(self) -> None:
+        first: dict[str, str] = {}
+        for filters in self.filters:
+            for rule in filters.rules:
+                at = (*rule.path, "id")
+                if rule.id and rule.id in first:
+                    message = f"the id '{rule.id}' is taken"
+                    hint = f"first at {first[rule.id]}"
+                    self.problems.append(filters.document.problem(at, message, hint))
+                first.setdefault(rule.id, f"{filters.document.file}:{filters.document.position(at)[0]}")
+
+    def _refuse_effects(self, rule: Rule, document: Document) -> None:
+        if rule.decide and rule.decide not in self.outcomes:
+            hint = nearest(rule.decide, self.outcomes)
+            message = f"unknown outcome '{rule.decide}'"
+            self.problems.append(document.problem((*rule.path, "decide"), message, hint))
+        elif rule.decide in (NONE, FIRE, UNKNOWN):
+            message = f"'{rule.decide}' cannot be decided: in tests it has another meaning"
+            self.problems.append(document.problem((*rule.path, "decide"), message, "rename the outcome"))
+        for effect, bounds in (("cap", rule.cap), ("floor", rule.floor)):
+            for score in bounds:
+                if score not in self.scores:
+                    at = (*rule.path, effect, score)
+                    hint = nearest(score, self.scores)
+                    self.problems.append(document.problem(at, f"unknown score '{score}'", hint, key=True))
+        if rule.on_unknown == "review" and "review" not in self.outcomes:
+            message = "'on_unknown: review' needs an outcome 'review'"
+            hint = nearest("review", self.outcomes)
+            self.problems.append(document.problem((*rule.path, "on_unknown"), message, hint))
