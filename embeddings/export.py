@@ -1,0 +1,162 @@
+"""A trained network becomes an ONNX graph of few, plain nodes, and is compared with it on real rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from embeddings.encode import Encoding
+from embeddings.errors import ParityError
+from embeddings.network import bins
+from embeddings.train import Trained
+
+OPSET = 18
+IR_VERSION = 9
+ALLOWED = 1e-4
+"""Largest difference between the graph's embedding and the network's."""
+_ROWS_AT_ONCE = 8_192
+
+
+def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
+    """Write the graph: inputs as `Encoding` gives them, with `n` rows, → `embedding` `(n, width)` float32.
+
+    INVARIANT: only operations whose result for a row does not depend on the number of rows: gathers, plain
+    two-dimensional products, elementwise operations and sums within a row. (A batched product over fields was seen to
+    differ in its last bits for one row alone.)
+
+    INVARIANT: the bytes depend on nothing but the weights and the encoding.
+    """
+    weights = {name: value.detach().cpu().numpy() for name, value in trained.network.state_dict().items()}
+    graph = _Graph()
+    features = [
+        *_numeric(graph, encoding),
+        *_categories(graph, encoding, weights),
+        *_texts(graph, encoding, weights),
+    ]
+    state = features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
+    layers = len(trained.network.layers)
+    for place in range(layers):
+        weight = graph.constant(weights[f"layers.{place}.weight"].T, f"weight{place}")
+        bias = graph.constant(weights[f"layers.{place}.bias"], f"bias{place}")
+        last = place == layers - 1
+        state = graph.add("Gemm", [state, weight, bias], "embedding" if last else f"layer{place}")
+        if not last:
+            state = graph.add("Relu", [state], f"active{place}")
+    width = trained.network.layers[-1].out_features
+    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width])
+    whole = helper.make_graph(graph.nodes, "embedding", graph.inputs, [output], graph.constants)
+    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model.producer_name = "tandem"
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray]) -> float:
+    """Give the largest difference between the graph's embedding and the network's on these rows.
+
+    Raises `ParityError` where it is above `ALLOWED`, or either is not finite.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for first in range(0, len(next(iter(inputs.values()))), _ROWS_AT_ONCE):
+        block = {
+            name: np.ascontiguousarray(value[first : first + _ROWS_AT_ONCE]) for name, value in inputs.items()
+        }
+        (exported,) = session.run(["embedding"], block)
+        with torch.no_grad():
+            own = trained.network.embed({name: torch.tensor(value) for name, value in block.items()}).numpy()
+        # NaN on either side makes the maximum NaN, and fails the comparison below.
+        worst = float(np.maximum(worst, np.abs(exported - own).max(initial=0)))
+    if not worst <= ALLOWED:
+        raise ParityError(worst, ALLOWED)
+    return worst
+
+
+@dataclass
+class _Graph:
+    """Inputs, nodes and constants as they are added; constants carry a prefix, so that graphs can be joined."""
+
+    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def input(self, name: str, kind: int, columns: int) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, kind, ["n", columns]))
+        return name
+
+    def add(self, operation: str, inputs: Iterable[str], output: str, **attributes: object) -> str:
+        output = output if output == "embedding" else f"embedding/{output}"
+        self.nodes.append(helper.make_node(operation, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def constant(self, value: np.ndarray, name: str) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), f"embedding/{name}"))
+        return f"embedding/{name}"
+
+
+def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
+    """Bins, `clip((value - low) * inverse, 0, 1)`, and missing flags; a missing value stands at 0, the mean."""
+    if not encoding.columns:
+        return
+    values = graph.input("numeric", TensorProto.FLOAT, encoding.columns)
+    column, low, inverse = bins(encoding)
+    zero = graph.constant(np.array(0, np.float32), "zero")
+    one = graph.constant(np.array(1, np.float32), "one")
+    missing = graph.add("IsNaN", [values], "missing")
+    known = graph.add("Where", [missing, zero, values], "known")
+    # A product with ones and zeros repeats each value over its bins exactly, and is faster than a gather of columns.
+    repeat = np.zeros((encoding.columns, len(column)), np.float32)
+    repeat[column, np.arange(len(column))] = 1
+    spread = graph.add("MatMul", [known, graph.constant(repeat, "repeat")], "spread")
+    above = graph.add("Sub", [spread, graph.constant(low, "low")], "above")
+    share = graph.add("Mul", [above, graph.constant(inverse, "inverse")], "share")
+    yield graph.add("Clip", [share, zero, one], "bins")
+    yield graph.add("Cast", [missing], "flags", to=TensorProto.FLOAT)
+
+
+def _categories(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
+    if not encoding.categories:
+        return
+    rows = graph.input("categories", TensorProto.INT64, len(encoding.categories))
+    table = weights["table.weight"]
+    taken = graph.add("Gather", [graph.constant(table, "table"), rows], "levels", axis=0)
+    shape = graph.constant(
+        np.array([-1, len(encoding.categories) * table.shape[1]], np.int64), "levels_shape"
+    )
+    yield graph.add("Reshape", [taken, shape], "categories")
+
+
+def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
+    """Mean over a text's tokens. A last column of ones counts them: it is 0 for padding."""
+    for place, text in enumerate(encoding.texts):
+        tokens = graph.input(f"text.{text.name}", TensorProto.INT64, text.tokens)
+        table = weights[f"texts.{place}.weight"]
+        counted = np.concatenate([table, np.ones((len(table), 1), np.float32)], axis=1)
+        counted[0] = 0
+        width = counted.shape[1]
+        taken = graph.add(
+            "Gather", [graph.constant(counted, f"tokens{place}"), tokens], f"taken{place}", axis=0
+        )
+        shape = graph.constant(np.array([-1, text.tokens * width], np.int64), f"flat_shape{place}")
+        flat = graph.add("Reshape", [taken, shape], f"flat{place}")
+        # The sum over tokens as a product: ReduceSum adds in another order when there is one row only.
+        fold = graph.constant(np.tile(np.eye(width, dtype=np.float32), (text.tokens, 1)), f"fold{place}")
+        total = graph.add("MatMul", [flat, fold], f"total{place}")
+        parts = [f"embedding/sum{place}", f"embedding/count{place}"]
+        sizes = graph.constant(np.array([width - 1, 1], np.int64), f"sizes{place}")
+        graph.nodes.append(
+            helper.make_node("Split", [total, sizes], parts, name=f"embedding/split{place}", axis=1)
+        )
+        least = graph.constant(np.array(1, np.float32), f"least{place}")
+        count = graph.add("Max", [parts[1], least], f"counted{place}")
+        yield graph.add("Div", [parts[0], count], f"mean{place}")
