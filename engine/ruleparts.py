@@ -1,4 +1,4 @@
-"""From a project's rules/ and lists/ to the parts of a bundle: checked, tested by their own cases, as bytes."""
+"""From a project's rules/ and lists/ to the parts of a bundle: checked, tested by their cases, as bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from engine.project.folder import read_lists, read_rules
 from engine.schema import Schema
-from rules.check import CheckedRules, check_rules, run_cases
+from rules.check import check_rules, run_cases
+from rules.checked import CheckedRules
 from rules.errors import CheckFailed
 
 EXPRESSIONS = "expressions.json"

@@ -11,7 +11,7 @@ from rules.errors import Problem
 
 @dataclass(frozen=True)
 class Status:
-    """`digest` decides now. Where an edit cannot be used, `problems` says what is wrong with it, and since when.
+    """`digest` decides now. Where an edit cannot be used, `problems` says what is wrong, `since` since when.
 
     `healthy` is false while files are other than what decides; the last good bundle decides on.
     """

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rules.cel import Checker
-from rules.policy import Policy
-
+from embeddings.errors import SpecError
 from embeddings.spec import Spec
 from engine.project.form import Form
 from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
 from engine.schema import Schema
-from rules.errors import CheckFailed, ExpressionProblems, nearest
+from rules.cel import Checker
+from rules.errors import CheckFailed, ExpressionProblems
 from rules.expression import CheckedExpression, Variable
+from rules.policy import Policy
 from rules.reader import Document
 
-KEYS = (
-"name", "fields", "id", "outcomes", "labels", "embedding", "classifiers", "policy", "split", "data",
-    "evaluation",
-)  # fmt: skip
+REQUIRED = ("fields", "outcomes", "classifiers", "policy")
+KEYS = ("name", "fields", "id", "labels", "outcomes", "embedding", "classifiers", "policy", "split", "data",
+        "evaluation")  # fmt: skip
 KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NAME_HINT = "names are letters, digits and _, and start with a letter"
+_LETTERS = "letters, digits and _, a letter first,"
 
 
 def read_project(document: Document, *, root: Path, text: bytes) -> Project:
@@ -33,47 +32,44 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     Raises CheckFailed with all problems of all sections, in file order.
     """
     form = Form(document)
-    top = form.mapping((), document.root if document.root is not None else {}, KEYS)
-    for key in ("fields", "outcomes", "classifiers", "policy"):
-        if top.get(key) is None:
-            form.problem((), f"'{key}' is missing")
+    top = dict(form.mapping((), document.root, KEYS))
+    for key in REQUIRED:
+        if form.document.root and top.get(key) is None:
+            form.note((key,) if key in top else (), f"'{key}' is missing", key=key in top)
     schema = _schema(form, top)
     outcomes = _outcomes(form, top)
-    labels = _labels(form, top)
+    labels = _labels(form, top, schema)
     classifiers = _classifiers(form, top, labels)
-    embedding = _embedding(form, top)
-    variables = schema.variables() if schema else []
-    scores = [Variable(f"scores.{name}", "double") for spec in classifiers.values() for name in spec.scores]
-    policy = _policy(form, top, [*variables, *scores], outcomes) if schema else None
-    split = _split(form, top, schema)
-    data = _data(form, top)
-    evaluation = _evaluation(form, top, labels, outcomes, [*variables, *scores] if schema else None)
-    identifier = form.text(("id",), top)
-    if form.problems:
+    embedding = _embedding(form, top, schema)
+    seen = [*(schema.variables() if schema else ()), *_scores(classifiers)]
+    policy = _policy(form, top, seen, outcomes) if schema else None
+    values = {
+        "name": form.name(("name",), top, root.resolve().name),
+        "id": form.name(("id",), top) or None,
+        "split": _split(form, top, schema),
+        "data": _data(form, top),
+        "evaluation": _evaluation(form, top, labels, outcomes, seen if schema else ()),
+    }
+    if form.problems or schema is None or policy is None:
         raise CheckFailed(form.problems)
-    assert schema is not None and embedding is not None and policy is not None  # noqa: S101, PT018 — else a problem
     return Project(
-        name=form.text(("name",), top) or root.resolve().name,
         root=root,
+        text=text,
         schema=schema,
         labels=labels,
         outcomes=outcomes,
         embedding=embedding,
         classifiers=classifiers,
         policy=policy,
-        split=split,
-        data=data,
-        evaluation=evaluation,
-        id=identifier,
-        text=text,
+        **values,
     )
 
 
 def score_names(classifier: str, label: Label) -> tuple[str, ...]:
     """Names of a classifier's scores: its own if binary, else `classifier.class`, the class as an identifier.
 
-    >>> score_names("grade", Label("grade", "grade", None, ("A+", "B")))
-    ('grade.a_', 'grade.b')
+    >>> score_names("grade", Label("grade", "grade", None, ("A+", "B", "C")))
+    ('grade.a_', 'grade.b', 'grade.c')
     """
     if label.binary:
         return (classifier,)
@@ -81,124 +77,127 @@ def score_names(classifier: str, label: Label) -> tuple[str, ...]:
 
 
 def _schema(form: Form, top: Mapping[str, Any]) -> Schema | None:
-    fields = form.mapping(("fields",), top)
-    if not fields:
+    if top.get("fields") is None:
         return None
     try:
-        return Schema.from_mapping(fields, form.document)
+        return Schema.from_mapping(top["fields"], form.document)
     except CheckFailed as failed:
         form.problems.extend(failed.problems)
         return None
 
 
 def _outcomes(form: Form, top: Mapping[str, Any]) -> tuple[str, ...]:
-    outcomes = form.texts(("outcomes",), top)
+    outcomes = form.names(("outcomes",), top)
     for index, outcome in enumerate(outcomes):
-        if outcome == "none":
-            form.problem(
-                ("outcomes", index), "'none' cannot be an outcome: rule tests use it for 'does not decide'"
+        if outcome in ("none", "fire", "unknown"):
+            form.note(
+                ("outcomes", index), f"'{outcome}' cannot be an outcome: tests in rule files use the word"
             )
-    if top.get("outcomes") is not None and not outcomes and not form.problems:
-        form.problem(("outcomes",), "at least one outcome is needed", "list them from mildest to most severe")
+    if top.get("outcomes") == []:
+        form.note(("outcomes",), "at least one outcome is needed", "list them, from mildest to most severe")
     return outcomes
 
 
-def _labels(form: Form, top: Mapping[str, Any]) -> dict[str, Label]:
+def _labels(form: Form, top: Mapping[str, Any], schema: Schema | None) -> dict[str, Label]:
     labels: dict[str, Label] = {}
-    for name, given in form.mapping(("labels",), top).items():
+    section = form.section(("labels",), top)
+    for name in section:
         path = ("labels", name)
-        if not _NAME.fullmatch(name):
-            form.problem(path, f"'{name}' cannot be a label's name", _NAME_HINT, key=True)
-        body = form.mapping(path, {name: given}, ("column", "positive", "classes"))
-        classes = form.texts((*path, "classes"), body)
-        positive = body.get("positive")
+        form.matching(path, name, _NAME, _LETTERS)
+        body = form.section(path, section, ("column", "positive", "classes"))
+        column = form.name((*path, "column"), body, name)
+        if schema is not None and column in schema.by_name:
+            hint = "leave it out of 'fields'"
+            form.note(path, f"'{column}' is a label and a field: the model would be given the answer", hint)
+        classes = form.names((*path, "classes"), body)
+        positive = body.get("positive", None if classes else True)
         if isinstance(positive, list | dict):
-            form.problem((*path, "positive"), "expected one value: the one that means yes")
-        if "classes" in body and positive is not None:
-            form.problem(
-                (*path, "positive"), "give either 'positive' (binary) or 'classes' (several), not both"
-            )
-        if "classes" in body and len(classes) < 3:
-            form.problem(
-                (*path, "classes"), "at least three classes are needed", "two classes: use 'positive'"
-            )
-        column = form.text((*path, "column"), body, name) or name
-        labels[name] = Label(
-            name, column, None if classes else True if positive is None else positive, classes
-        )
+            form.note((*path, "positive"), "'positive' is the one value that means yes")
+        if "classes" in body and "positive" in body:
+            form.note((*path, "positive"), "give 'positive' (yes or no) or 'classes' (several), not both")
+        elif "classes" in body and len(classes) < 3:
+            form.note((*path, "classes"), "at least three classes are needed", "for two, use 'positive'")
+        labels[name] = Label(name, column, positive, classes)
     return labels
 
 
 def _classifiers(form: Form, top: Mapping[str, Any], labels: dict[str, Label]) -> dict[str, ClassifierSpec]:
-    """Classifiers; a label that `labels` does not describe is a column of that name, true or false."""
+    """Classifiers; where no `labels` are given, a label is a column of that name that holds true or false."""
     classifiers: dict[str, ClassifierSpec] = {}
-    given_labels = "labels" in top
-    for name, given in form.mapping(("classifiers",), top).items():
+    section = form.section(("classifiers",), top)
+    if top.get("classifiers") == {}:
+        form.note(("classifiers",), "at least one classifier is needed", "as fraud: {label: is_fraud}")
+    for name in section:
         path = ("classifiers", name)
-        if not _NAME.fullmatch(name):
-            form.problem(path, f"'{name}' cannot be a classifier's name", _NAME_HINT, key=True)
-        body = form.mapping(path, {name: given}, ("label", "candidates"))
-        label = form.text((*path, "label"), body, name) or name
-        if given_labels and label not in labels:
-            place = (*path, "label") if "label" in body else path
-            form.problem(place, f"unknown label '{label}'", nearest(label, labels), key="label" not in body)
-        candidates = form.texts((*path, "candidates"), body, KINDS)
+        form.matching(path, name, _NAME, _LETTERS)
+        body = form.section(path, section, ("label", "candidates"))
+        label = form.name((*path, "label"), body, name)
+        if "labels" in top:
+            form.known((*path, "label"), "label", label, labels)
+        elif not _NAME.fullmatch(label):
+            form.note((*path, "label"), f"describe '{label}' under 'labels': a label's name is letters and _")
+        candidates = form.names((*path, "candidates"), body, KINDS)
         for index, kind in enumerate(candidates):
-            if kind not in KINDS:
-                form.problem((*path, "candidates", index), f"unknown kind '{kind}'", nearest(kind, KINDS))
+            form.known((*path, "candidates", index), "kind of classifier", kind, KINDS)
+        if not candidates:
+            form.note((*path, "candidates"), "at least one candidate is needed", f"known: {', '.join(KINDS)}")
         scores = score_names(name, labels.setdefault(label, Label(label, label)))
         if len(set(scores)) < len(scores):
-            form.problem(
-                path, f"two classes of '{label}' would give one score: {', '.join(scores)}", key=True
-            )
+            form.note(path, f"two classes of '{label}' give one score: {', '.join(scores)}", key=True)
         classifiers[name] = ClassifierSpec(name, label, candidates, scores)
     return classifiers
 
 
-def _embedding(form: Form, top: Mapping[str, Any]) -> Spec | None:
-    body = form.mapping(("embedding",), top)
+def _scores(classifiers: Mapping[str, ClassifierSpec]) -> list[Variable]:
+    names = [name for spec in classifiers.values() for name in spec.scores]
+    return [Variable(f"scores.{name}", "double", nullable=False, minimum=0.0, maximum=1.0) for name in names]
+
+
+def _embedding(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Spec:
     try:
-        return Spec.from_mapping(body)
-    except ValueError as failed:
-        for problem in getattr(failed, "problems", (str(failed),)):
-            form.problem(("embedding",), str(problem), key=True)
-        return None
+        return Spec.from_mapping(form.section(("embedding",), top), schema.slots() if schema else ())
+    except SpecError as failed:
+        for problem in failed.problems:
+            path = ("embedding", problem.key)
+            form.note(
+                path, f"{problem.key}: {problem.message}", problem.hint, key="unknown" in problem.message
+            )
+        return Spec()
 
 
 def _policy(
-    form: Form, top: Mapping[str, Any], variables: list[Variable], outcomes: tuple[str, ...]
+    form: Form, top: Mapping[str, Any], seen: Sequence[Variable], outcomes: tuple[str, ...]
 ) -> Policy | None:
     if top.get("policy") is None:
         return None
     try:
-        return Policy.check(top["policy"], form.document, ("policy",), variables=variables, outcomes=outcomes)
+        return Policy.check(top["policy"], form.document, ("policy",), variables=seen, outcomes=outcomes)
     except CheckFailed as failed:
         form.problems.extend(failed.problems)
         return None
 
 
 def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
-    body = form.mapping(("split",), top, ("by", "validation", "test", "seed", "field"))
-    by = form.choice(("split", "by"), body, ("random", "time", "order"), "random")
-    field = form.text(("split", "field"), body)
+    body = form.section(("split",), top, ("by", "validation", "test", "seed", "field"))
+    by = form.one_of(("split", "by"), body, ("random", "time", "order"), "random")
+    field = form.name(("split", "field"), body) or None
     if by == "time" and field is None:
-        form.problem(("split",), "a split by time needs 'field', a timestamp field", key=True)
+        form.note(("split",), "a split by time needs 'field', the name of a timestamp field", key=True)
     if field is not None and schema is not None:
         times = [item.name for item in schema.fields if item.type == "timestamp"]
-        if field not in times:
-            form.problem(("split", "field"), f"'{field}' is no timestamp field", nearest(field, times))
+        form.known(("split", "field"), "timestamp field", field, times)
     return Split(
         by=by,
-        validation=form.number(("split", "validation"), body, Split.validation, low=0.01, high=1e9),
-        test=form.number(("split", "test"), body, Split.test, low=0.0, high=1e9),
-        seed=int(form.number(("split", "seed"), body, Split.seed, low=0, high=2**32 - 1, whole=True)),
+        validation=form.number(("split", "validation"), body, Split.validation, between=(0.001, 1e9)),
+        test=form.number(("split", "test"), body, Split.test, between=(0.0, 1e9)),
+        seed=int(form.number(("split", "seed"), body, Split.seed, between=(0, 2**32 - 1), whole=True)),
         field=field,
     )
 
 
 def _data(form: Form, top: Mapping[str, Any]) -> Data:
-    body = form.mapping(("data",), top, ("train", "test"))
-    train, test = form.text(("data", "train"), body), form.text(("data", "test"), body)
+    body = form.section(("data",), top, ("train", "test"))
+    train, test = form.name(("data", "train"), body), form.name(("data", "test"), body)
     return Data(Path(train) if train else None, Path(test) if test else None)
 
 
@@ -207,36 +206,35 @@ def _evaluation(
     top: Mapping[str, Any],
     labels: Mapping[str, Label],
     outcomes: tuple[str, ...],
-    variables: list[Variable] | None,
+    seen: Sequence[Variable],
 ) -> EvaluationSpec:
-    body = form.mapping(("evaluation",), top, ("value", "label", "acted"))
-    label = form.text(("evaluation", "label"), body)
-    if label is not None and label not in labels:
-        form.problem(("evaluation", "label"), f"unknown label '{label}'", nearest(label, labels))
-    acted = form.texts(("evaluation", "acted"), body)
+    body = form.section(("evaluation",), top, ("value", "label", "acted"))
+    label = form.name(("evaluation", "label"), body) or None
+    if label is not None:
+        form.known(("evaluation", "label"), "label", label, labels)
+    acted = form.names(("evaluation", "acted"), body)
     for index, outcome in enumerate(acted):
-        if outcome not in outcomes:
-            form.problem(
-                ("evaluation", "acted", index), f"unknown outcome '{outcome}'", nearest(outcome, outcomes)
-            )
-    text = form.text(("evaluation", "value"), body)
-    value = None
-    if text is not None and variables is not None:
-        seen = [Variable("proposed", "string"), Variable("outcome", "string")]
-        truth = [Variable(f"label.{item.name}", item.type) for item in labels.values()]
-        value = _expression(form, text, [*variables, *seen, *truth])
-    return EvaluationSpec(value, label, acted)
+        form.known(("evaluation", "acted", index), "outcome", outcome, outcomes)
+    text = form.name(("evaluation", "value"), body)
+    if not text or not seen:
+        return EvaluationSpec(None, label, acted)
+    decided = [
+        Variable("proposed", "string", values=outcomes),
+        Variable("outcome", "string", nullable=False, values=outcomes),
+    ]
+    truth = [
+        Variable(f"label.{item.name}", item.type, values=item.classes or None) for item in labels.values()
+    ]
+    return EvaluationSpec(_number(form, text, (*seen, *decided, *truth)), label, acted)
 
 
-def _expression(form: Form, text: str, variables: list[Variable]) -> CheckedExpression | None:
+def _number(form: Form, text: str, variables: tuple[Variable, ...]) -> CheckedExpression | None:
     path = ("evaluation", "value")
-    try:
+try:
         return Checker(variables).check(text, ("double", "int"))
     except ExpressionProblems as failed:
-        for problem in failed.problems:
-            form.problems.append(
-                form.document.problem_in_text(
-                    path, problem.line, problem.column, problem.message, problem.hint
-                )
-            )
-        return None
+        form.problems += [
+            form.document.problem_in_text(path, wrong.line, wrong.column, wrong.message, wrong.hint)
+            for wrong in failed.problems
+        ]
+    return None

@@ -1,0 +1,189 @@
+"""The live loop: watches a project's files and a registry's name, and has the engine swap what it decides by.
+
+The latest act wins. A name that was moved means its bundle, as it is. Files in another state than at that
+move were saved after it: an edit, made into a bundle of its own on top of the one that the name means. An edit
+that does not check changes nothing but the status. See docs/decisions/0005.
+"""
+
+from __future__ import annotations
+
+import getpass
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.bundle import Bundle
+from engine.errors import TandemError
+from engine.lifecycle.edit import checked_for, edited
+from engine.lifecycle.names import Act, Name
+from engine.lifecycle.registry import EDITED, Registry
+from engine.lifecycle.watch import Look, look, look_at, state
+from engine.status import Status
+from rules.checked import CheckedRules
+from rules.errors import CheckFailed, Problem
+
+POLL_SECONDS = 0.025
+# A file that is gone or empty may be half-saved: some editors remove or empty it before they write anew.
+GONE_SECONDS = 0.3
+RETRY_SECONDS = 1.0
+JOIN_SECONDS = 5.0
+
+Swap = Callable[[Bundle, CheckedRules | None], None]
+
+
+class Live:
+    """Follows one name of one registry, and the files of one project, for one engine.
+
+    `swap(bundle, checked)` makes the engine decide by `bundle` from then on; `checked` are its rules where
+        they have just been checked, else None. It is called in this loop's thread, or by `start` in the caller's.
+        `root` is the project's folder, None where there is none.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        name: str,
+        root: Path | None,
+        swap: Swap,
+        *,
+        served: Bundle,
+        poll_seconds: float = POLL_SECONDS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._registry, self._name, self._root, self._swap = registry, name, root, swap
+        self._poll_seconds, self._clock = poll_seconds, clock
+        self._served = self._base = served
+        self._move: Name | None = None
+        self._edited = False  # whether files were saved since the name's last move
+        self._seen: tuple[Look, object] | None = None
+        self._retry_at = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._status = Status(served.digest, name, watching=True)
+
+    def start(self) -> None:
+        """Catch up with files saved while nobody watched, then watch from a background thread."""
+        self._seen = self._look()
+        self._follow()
+        self._thread = threading.Thread(target=self._watch, name="tandem-live", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching; the engine decides on by what it has."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(JOIN_SECONDS)
+        self._status = replace(self._status, watching=False)
+
+    def status(self) -> Status:
+        """What is decided by now, and what is wrong with the files, if anything."""
+        return self._status
+
+    def _watch(self) -> None:
+        pending: tuple[Look, object] | None = None
+        since = 0.0
+        while not self._stop.wait(self._poll_seconds):
+            seen = self._look()
+            now = time.monotonic()
+            if seen != pending:
+                pending, since = seen, now
+            if seen == self._seen:
+                if self._retry_at and now >= self._retry_at:
+                    self._follow()
+            elif seen[0] == (self._seen or seen)[0] or now - since >= self._settled_after(seen[0]):
+                self._seen = seen
+                self._follow()
+
+    def _look(self) -> tuple[Look, object]:
+        files = look(self._root) if self._root is not None else ()
+        return files, look_at(self._registry.names.path(self._name))
+
+    def _settled_after(self, files: Look) -> float:
+        """How long a look must stay the same before it counts as saved."""
+        before = {file[0] for file in self._seen[0]} if self._seen else set()
+        gone = before - {file[0] for file in files}
+        return GONE_SECONDS if gone or any(size == 0 for _, _, size, _ in files) else self._poll_seconds / 2
+
+    def _follow(self) -> None:
+        """Have the engine decide by what the latest act left. Raises nothing: it is the body of a thread."""
+        self._retry_at = 0.0
+        try:
+            self._follow_latest()
+        except CheckFailed as failed:
+            self._report(failed.problems)
+        except (
+            Exception
+        ) as failed:  # a full disk, a damaged registry, what nobody foresaw: the loop outlives it
+            known = isinstance(failed, TandemError | OSError)
+            message = str(failed) if known else f"{type(failed).__name__}: {failed}"
+            self._report((Problem(str(self._registry.root), 1, 1, message),))
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        else:
+            self._status = Status(self._served.digest, self._name, watching=True)
+
+    def _follow_latest(self) -> None:
+        move = self._registry.names.get(self._name)
+        if move is None:
+            raise TandemError(f"the name '{self._name}' is gone from {self._registry.root}")
+        moved = self._move is None or move.entry.id != self._move.entry.id
+        if moved:
+            self._base = (
+                self._served if move.digest == self._served.digest else self._registry.get(move.digest)
+            )
+            edit = self._registry.names.get(EDITED)
+            self._edited = edit is not None and edit.basis == move.entry.id
+            self._move = move
+        if self._root is None:
+            return self._serve(self._base, None)
+        files = state(self._root)
+        self._edited = self._edited or files != move.files
+        if not self._edited:
+            return self._serve(self._base, None)
+        try:
+            self._serve_edit(self._root, files, move)
+        except CheckFailed:
+            # The files are no good, and yet the name was moved: its bundle is the last good one now.
+            if moved:
+                self._serve(self._base, None)
+            raise
+
+    def _serve_edit(self, root: Path, files: str, move: Name) -> None:
+        """Check the files, keep them as a bundle, decide by it. Raises CheckFailed where they do not check."""
+        checked = checked_for(self._base, root)
+        now = self._clock()
+        bundle = edited(self._base, checked, now=now)
+        if bundle.digest == self._served.digest:
+            return
+        if not self._registry.has(bundle.digest):
+            self._registry.put(bundle)
+        act = Act(
+            "edited", _who(), now, f"{_changed(self._served, bundle)} saved", files, basis=move.entry.id
+        )
+        # INVARIANT: kept before it decides, so that a decision never names a bundle that cannot be found.
+        self._registry.names.move(EDITED, bundle.digest, act)
+        self._serve(bundle, checked)
+
+    def _serve(self, bundle: Bundle, checked: CheckedRules | None) -> None:
+        if bundle.digest != self._served.digest:
+            self._swap(bundle, checked)
+            self._served = bundle
+
+    def _report(self, problems: tuple[Problem, ...]) -> None:
+        since = self._status.since or self._clock()
+        self._status = Status(self._served.digest, self._name, True, False, problems, since)
+
+
+def _changed(old: Bundle, new: Bundle) -> str:
+    """The files that differ between two bundles, for the journal."""
+    names = {*old.folder("rules/"), *old.folder("lists/"), *new.folder("rules/"), *new.folder("lists/")}
+    return ", ".join(sorted(name for name in names if old.parts.get(name) != new.parts.get(name))) or "files"
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
