@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rules.checked import CheckedCase, CheckedRule, CheckedRules
+from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import Problem, nearest
 from rules.expression import Variable
 from rules.files import Case, Rule

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from rules.cases import run_cases
-from rules.checked import CheckedRule, CheckedRules
-from rules.environment import environment
+from rules.checked_rules import CheckedRule, CheckedRules
+from rules.checking import environment
 from rules.errors import ExpressionProblems, Problem
 from rules.expression import CheckedExpression, Name, Variable, walk
 from rules.files import Rule

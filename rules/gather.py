@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rules.cases import FIRE, NONE, UNKNOWN, check_case
-from rules.checked import CheckedCase, CheckedRule, CheckedRules
+from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import CheckFailed, Problem, nearest
 from rules.expression import Variable
 from rules.files import Filters, Rule, read_filters
@@ -60,7 +60,7 @@ class Gathered:
                 self._refuse_effects(rule, filters.document)
 
     def ranked(self) -> Iterator[tuple[Filters, Rule, int]]:
-        """Give every rule in order, and the rank by which it decides: file by file, each by its hit policy."""
+        """Give every rule in order, and its rank in deciding: file by file, each by its hit policy."""
         rank = 0
         for filters in self.filters:
             order = list(range(len(filters.rules)))

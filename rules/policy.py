@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rules.environment import environment
+from rules.checking import environment
 from rules.errors import CheckFailed, ExpressionProblems, RulesError, nearest
 from rules.expression import CheckedExpression, Variable
 from rules.form import Form, Path

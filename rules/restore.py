@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rules.checked import CheckedRule, CheckedRules
+from rules.checked_rules import CheckedRule, CheckedRules
 from rules.errors import Problem, UnreadableExpression
 from rules.expression import CheckedExpression, ListName, Name, walk
 from rules.files import Rule

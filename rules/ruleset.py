@@ -1,0 +1,114 @@
+"""The compiled rules of a project: a record or a batch in, what the rules say of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from rules.assembly import Assembly
+from rules.checked_rules import CheckedRule, CheckedRules
+from rules.columnar import conditions
+from rules.scalar import compile_conditions
+from rules.stage import Stage
+from rules.verdict import Verdict, Verdicts
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Compiled rules; immutable, and safe to share between threads.
+
+    `before(values)` and `after(values)` judge one record, given as a flat dict that holds every field (and,
+    for `after`, `scores.NAME` and `proposed`); `before_batch` and `after_batch` judge a normal batch whose
+    columns have the same names. `Verdicts.row(i)` of a batch equals the verdict on row i alone.
+    """
+
+    checked: CheckedRules
+    rules: tuple[str, ...]
+    _before: _Compiled
+    _after: _Compiled
+
+    @classmethod
+    def compile(cls, checked: CheckedRules) -> RuleSet:
+        """Compile the conditions of both stages, for one record and for columns."""
+        before, after = Stage(checked.rules, "before"), Stage(checked.rules, "after")
+        acts = (*before.acts, *after.acts)
+        compiled = [_Compiled(stage, acts, checked) for stage in (before, after)]
+        return cls(checked, tuple(rule.id for rule in checked.rules), *compiled)
+
+    def before(self, values: Mapping[str, Any]) -> Verdict:
+        """Judge a record before the model has run."""
+        return self._before.record(values)
+
+    def after(self, values: Mapping[str, Any]) -> Verdict:
+        """Judge a record with its scores and the policy's proposal."""
+        return self._after.record(values)
+
+    def before_batch(self, batch: pa.RecordBatch) -> Verdicts:
+        """Judge every row before the model has run."""
+        return self._before.batch(batch)
+
+    def after_batch(self, batch: pa.RecordBatch) -> Verdicts:
+        """Judge every row with its scores and the policy's proposal."""
+        return self._after.batch(batch)
+
+    def rule(self, rule_id: str) -> CheckedRule:
+        """Give a rule by its id. Raises KeyError."""
+        for rule in self.checked.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)
+
+    @property
+    def has_before(self) -> bool:
+        """Say whether any rule of stage `before` is in force or in shadow."""
+        return bool(self._before.stage.acts)
+
+    @property
+    def has_after(self) -> bool:
+        """Say whether any rule of stage `after` is in force or in shadow."""
+        return bool(self._after.stage.acts)
+
+    @property
+    def adjusts(self) -> tuple[str, ...]:
+        """The scores that some enforced rule caps or floors, in the order of the scores."""
+        bounded = {
+            score for act in self._after.stage.acts if not act.shadow for score in (*act.caps, *act.floors)
+        }
+        return tuple(score for score in self.checked.scores if score in bounded)
+
+    @property
+    def uses_scores(self) -> frozenset[str]:
+        """The scores that some condition reads or some effect bounds."""
+        read = {
+            name.removeprefix("scores.")
+            for condition in self._after.stage.conditions
+            for name in condition.variables
+            if name.startswith("scores.")
+        }
+        return frozenset(read.union(self.adjusts))
+
+
+class _Compiled:
+    """One stage, compiled both ways."""
+
+    def __init__(self, stage: Stage, acts: tuple[Any, ...], checked: CheckedRules) -> None:
+        ids = [rule.id for rule in checked.rules]
+        self.stage = stage
+        self._assembly = Assembly(stage.acts, acts, checked.outcomes, ids)
+        self._scalar = compile_conditions(stage.conditions, checked.list_entries)
+        self._columnar = conditions(stage.conditions, checked.list_entries)
+        self._verdict = stage.verdict
+        self._nothing = stage.verdict((), (), {})
+
+    def record(self, values: Mapping[str, Any]) -> Verdict:
+        held, unknown = self._scalar(values)
+        if not held and not unknown:
+            return self._nothing
+        return self._verdict(held, unknown, values)
+
+    def batch(self, batch: pa.RecordBatch) -> Verdicts:
+        held, unknown = self._columnar.evaluate(batch)
+        return self._assembly.verdicts(held, unknown, batch)

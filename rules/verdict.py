@@ -1,0 +1,120 @@
+"""What the rules of one stage say: of one record (`Verdict`), or of every row of a batch (`Verdicts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+
+NO_CHANGE: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rules' word on one record.
+
+    outcome: what a rule decided, or None.
+    decided_by: the id of the rule that decided.
+    adjusted: scores that caps and floors changed, with their new values.
+    adjusted_by: the id of the rule that set such a value, the first in file order where there are several.
+    reasons: reason codes of fired rules, the deciding rule's first, none twice.
+    fired: ids of enforced rules whose condition held, in file order.
+    shadow: ids of shadow rules that would have fired.
+    unknown: ids of enforced rules that a missing value left open.
+    tags: tags of fired rules, none twice.
+    """
+
+    outcome: str | None = None
+    decided_by: str | None = None
+    adjusted: Mapping[str, float] = NO_CHANGE
+    adjusted_by: str | None = None
+    reasons: tuple[str, ...] = ()
+    fired: tuple[str, ...] = ()
+    shadow: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """The rules' word on n rows, in columns.
+
+    outcome: `(n,)` int16 codes over `outcomes`, -1 where no rule decided.
+    decided_by, adjusted_by: `(n,)` int32 codes over `rules`, -1 for none.
+    adjusted: for each score that a rule of the set caps or floors, `(n,)` float64 with the bounds applied.
+    changed: for the same scores, `(n,)` bool, where the bounds made a difference.
+    fired, shadow, unknown, reasons, tags: n lists of dictionary-encoded text.
+    fired_counts, decided_counts: `(rules,)` int64, in how many rows each rule fired and decided.
+    """
+
+    outcomes: tuple[str, ...]
+    rules: tuple[str, ...]
+    outcome: np.ndarray
+    decided_by: np.ndarray
+    adjusted: Mapping[str, np.ndarray]
+    changed: Mapping[str, np.ndarray]
+    adjusted_by: np.ndarray
+    fired: pa.ListArray
+    shadow: pa.ListArray
+    unknown: pa.ListArray
+    reasons: pa.ListArray
+    tags: pa.ListArray
+    fired_counts: np.ndarray = field(repr=False)
+    decided_counts: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def row(self, index: int) -> Verdict:
+        """Give the verdict on one row: equal to what `RuleSet` says of that record alone."""
+        changed = {
+            name: float(values[index]) for name, values in self.adjusted.items() if self.changed[name][index]
+        }
+        return Verdict(
+            outcome=_name(self.outcomes, self.outcome[index]),
+            decided_by=_name(self.rules, self.decided_by[index]),
+            adjusted=changed,
+            adjusted_by=_name(self.rules, self.adjusted_by[index]),
+            reasons=tuple(self.reasons[index].as_py()),
+            fired=tuple(self.fired[index].as_py()),
+            shadow=tuple(self.shadow[index].as_py()),
+            unknown=tuple(self.unknown[index].as_py()),
+            tags=tuple(self.tags[index].as_py()),
+        )
+
+
+def join_lists(first: pa.ListArray, second: pa.ListArray, rows: np.ndarray) -> pa.ListArray:
+    """Append the lists of `second` to those of `first`, row by row; `rows` says which rows `second` is about.
+
+    **Shape**: n lists, m lists and `(m,)` int → n lists. Both are over one dictionary, as before and after
+    verdicts of one `RuleSet` are.
+    """
+    one, other = (np.diff(lists.offsets.to_numpy()) for lists in (first, second))
+    lengths = one.copy()
+    lengths[rows] += other
+    offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
+    codes = np.empty(int(offsets[-1]), dtype=np.int32)
+    codes[_spread(offsets[:-1], one)] = first.flatten().indices.to_numpy()
+    codes[_spread(offsets[:-1][rows] + one[rows], other)] = second.flatten().indices.to_numpy()
+    return list_array(offsets, codes, first.values.dictionary)
+
+
+def list_array(offsets: np.ndarray, codes: np.ndarray, names: pa.Array) -> pa.ListArray:
+    """Give lists of names: `(n + 1,)` int32 offsets into int32 codes over `names`."""
+    values = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), names)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+
+
+def _spread(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Give `start, start + 1, …` for each start, as many as its length, one after the other."""
+    ends = np.cumsum(lengths)
+    within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    spread: np.ndarray = np.repeat(starts, lengths) + within
+    return spread
+
+
+def _name(names: tuple[str, ...], code: int) -> str | None:
+    return None if code < 0 else names[code]
