@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.project.folder import read_lists, read_rules
 from engine.schema import Schema
 from rules.check import check_rules, run_cases
-from rules.checked import CheckedRules
+from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed
 
 EXPRESSIONS = "expressions.json"

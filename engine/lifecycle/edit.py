@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.bundle import Bundle
 from engine.ruleparts import check_folder, rule_parts
 from engine.schema import Schema
-from rules.checked import CheckedRules
+from rules.checked_rules import CheckedRules
 
 
 def checked_for(bundle: Bundle, root: Path) -> CheckedRules:

@@ -1,8 +1,8 @@
 """The live loop: watches a project's files and a registry's name, and has the engine swap what it decides by.
 
 The latest act wins. A name that was moved means its bundle, as it is. Files in another state than at that
-move were saved after it: an edit, made into a bundle of its own on top of the one that the name means. An edit
-that does not check changes nothing but the status. See docs/decisions/0005.
+move were saved after it: an edit, made into a bundle of its own on top of the one that the name means. An
+edit that does not check changes nothing but the status. See docs/decisions/0005.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.lifecycle.names import Act, Name
 from engine.lifecycle.registry import EDITED, Registry
 from engine.lifecycle.watch import Look, look, look_at, state
 from engine.status import Status
-from rules.checked import CheckedRules
+from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem
 
 POLL_SECONDS = 0.025
@@ -151,7 +151,7 @@ class Live:
             raise
 
     def _serve_edit(self, root: Path, files: str, move: Name) -> None:
-        """Check the files, keep them as a bundle, decide by it. Raises CheckFailed where they do not check."""
+        """Check the files, keep them as a bundle, decide by it. Raises CheckFailed where they do not."""
         checked = checked_for(self._base, root)
         now = self._clock()
         bundle = edited(self._base, checked, now=now)

@@ -49,12 +49,12 @@ class Form(Checks):
         if value is None:
             return default
         low, high = between
-        kinds: tuple[type, ...] = (int,) if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        numeric = type(value) is int or (type(value) is float and not whole)
+        if not numeric or not low <= value <= high:
             wanted = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
             self.wrong(path, f"'{path[-1]}'", wanted, value)
             return default
-        return value
+        return float(value) if not whole else value  # type: ignore[no-any-return]
 
     def one_of(self, path: Path, parent: Mapping[Any, Any], choices: tuple[str, ...], default: str) -> str:
         """One of `choices`, at `path`."""

@@ -43,26 +43,15 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     embedding = _embedding(form, top, schema)
     seen = [*(schema.variables() if schema else ()), *_scores(classifiers)]
     policy = _policy(form, top, seen, outcomes) if schema else None
-    values = {
-        "name": form.name(("name",), top, root.resolve().name),
-        "id": form.name(("id",), top) or None,
-        "split": _split(form, top, schema),
-        "data": _data(form, top),
-        "evaluation": _evaluation(form, top, labels, outcomes, seen if schema else ()),
-    }
+    name = form.name(("name",), top, root.resolve().name)
+    identifier = form.name(("id",), top) or None
+    split, data = _split(form, top, schema), _data(form, top)
+    evaluation = _evaluation(form, top, labels, outcomes, seen if schema else ())
     if form.problems or schema is None or policy is None:
         raise CheckFailed(form.problems)
     return Project(
-        root=root,
-        text=text,
-        schema=schema,
-        labels=labels,
-        outcomes=outcomes,
-        embedding=embedding,
-        classifiers=classifiers,
-        policy=policy,
-        **values,
-    )
+        name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation, identifier, text
+    )  # fmt: skip
 
 
 def score_names(classifier: str, label: Label) -> tuple[str, ...]:
@@ -230,7 +219,7 @@ def _evaluation(
 
 def _number(form: Form, text: str, variables: tuple[Variable, ...]) -> CheckedExpression | None:
     path = ("evaluation", "value")
-try:
+    try:
         return Checker(variables).check(text, ("double", "int"))
     except ExpressionProblems as failed:
         form.problems += [
