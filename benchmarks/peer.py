@@ -1,8 +1,9 @@
-"""The peer stack a team would build instead: torch embedding, scikit-learn classifiers, zen-engine expressions.
+"""The stack a team would build instead: torch embedding, scikit-learn classifiers, zen-engine expressions.
 
-Tuned as its users would: evaluation and inference mode, one thread a call, scikit-learn's finiteness checks off, every
-expression compiled beforehand, values already read and typed. It encodes with our encoding, has our network's
-architecture and the kinds of classifier that the bundle chose (without calibration), and keeps no reasons.
+Tuned as its users would: evaluation and inference mode, one thread a call, no finiteness checks in
+scikit-learn, all expressions compiled beforehand, values already read and typed. It encodes with our encoding, has our
+network's architecture and the kinds of classifier that the bundle chose (without calibration), keeps no
+reasons.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Fitted:
 
 
 def fit_peer(place: Path) -> Fitted:
-    """The network of the project's architecture, and classifiers of the bundle's kinds fitted on its embedding.
+    """The network of the project's architecture, and classifiers of the bundle's kinds on its embedding.
 
     The network keeps its first weights: they change no duration.
     """

@@ -1,7 +1,7 @@
 """A rule file saved while four threads decide: how soon the new bundle decides, and what an edit costs.
 
-Every edit gives the file a new version, which two filters (one in each stage) tag every decision with. A decision
-whose two tags differ, or a digest seen with two versions, would be a decision by a mixed bundle.
+Every edit gives the file a new version, and two filters, one in each stage, tag every decision with it. A
+decision whose two tags differ, or a digest seen with two versions, would be a decision by a mixed bundle.
 """
 
 from __future__ import annotations
