@@ -1,4 +1,4 @@
-"""The bundle: everything that shapes a decision, under one digest; made, verified as it is opened, written."""
+"""The bundle: everything that shapes a decision, under one digest; made, verified on opening, written."""
 
 from __future__ import annotations
 

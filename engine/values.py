@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
-    r"(?:[Tt ](?P<clock>\d\d:\d\d)(?P<seconds>:\d\d)?(?:[.,](?P<fraction>\d+))? ?"
+    r"(?:[Tt ](?P<clock>\d\d(?::\d\d)?)(?P<seconds>(?<=:\d\d):\d\d)?(?:[.,](?P<fraction>\d+))? ?"
     r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
@@ -137,8 +137,8 @@ def _float_of_text(value: str) -> float | None:
         return None
     if not _NUMBER.fullmatch(value):
         raise Refused("not a number")
-    if _WHOLE.fullmatch(value) and len(value) < 400:
-        return _float_of(int(value))
+    if 15 < len(value) < 400 and _WHOLE.fullmatch(value):
+        return _float_of(int(value))  # so many digits that a float may not hold them all
     return _float_of(float(value))
 
 
@@ -203,7 +203,8 @@ def _plain_time(value: str) -> str:
     zone = (match["zone"] or "").upper()
     if len(zone) == 5 and zone[3] != ":":
         zone = f"{zone[:3]}:{zone[3:]}"
-    return f"{match['date']}T{match['clock']}{match['seconds'] or ':00'}.{fraction:0<6}{zone}"
+    clock = f"{match['clock']}{match['seconds'] or ''}{':00:00'}"[:8]
+    return f"{match['date']}T{clock}.{fraction:0<6}{zone}"
 
 
 def _from_numpy(value: Any) -> Any:
