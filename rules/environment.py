@@ -1,50 +1,119 @@
-"""Checking expressions against one set of names, each text once: an edit of one rule checks one rule."""
+"""The CEL environment that rules are checked in: the standard library, where an int may meet a double.
+
+CEL refuses `amount > 1000` on a double. Here orderings, equality, `in`, arithmetic and the ternary are
+declared again, with the overloads of the standard library and those for an int beside a double.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from threading import Lock
+from functools import cache
+from typing import Any
 
-from rules.errors import ExpressionProblems
-from rules.expression import CheckedExpression, Variable
+from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Variable
 
-MAX_KEPT = 20_000
+_WRAPPERS = {
+    BOOL: "google.protobuf.BoolValue",
+    INT: "google.protobuf.Int64Value",
+    DOUBLE: "google.protobuf.DoubleValue",
+    STRING: "google.protobuf.StringValue",
+    TIMESTAMP: "google.protobuf.Timestamp",
+}
+_IDS = {INT: "int64", "uint": "uint64"}
+_MIXED = ((INT, DOUBLE), (DOUBLE, INT))
 
-
-class Environment:
-    """A set of variables and lists, and what was checked against them; safe to share between threads."""
-
-    def __init__(self, variables: tuple[Variable, ...], lists: tuple[tuple[str, str], ...]) -> None:
-        # Imported when something is first checked: a bundle that is served needs no CEL compiler.
-        from rules.cel import Checker
-
-        self._checker = Checker(variables, dict(lists))
-        self._kept: dict[str, CheckedExpression | ExpressionProblems] = {}
-        self._lock = Lock()
-
-    def check(self, text: str) -> CheckedExpression | ExpressionProblems:
-        """Give the checked condition, or what is wrong with it."""
-        with self._lock:
-            kept = self._kept.get(text)
-            if kept is None:
-                if len(self._kept) >= MAX_KEPT:
-                    self._kept.clear()
-                kept = self._kept[text] = self._check(text)
-            return kept
-
-    def _check(self, text: str) -> CheckedExpression | ExpressionProblems:
-        try:
-            return self._checker.check(text, "bool")
-        except ExpressionProblems as problems:
-            return problems
+# (operator, word in its overload ids, types it takes two of, giving …)
+_ORDERED = (BOOL, INT, "uint", DOUBLE, STRING, "bytes", TIMESTAMP, "duration")
+_ORDERINGS = (("_<_", "less"), ("_<=_", "less_equals"), ("_>_", "greater"), ("_>=_", "greater_equals"))
+_ARITHMETIC = (
+    ("_+_", "add", (INT, "uint", DOUBLE, STRING, "bytes")),
+    ("_-_", "subtract", (INT, "uint", DOUBLE)),
+    ("_*_", "multiply", (INT, "uint", DOUBLE)),
+    ("_/_", "divide", (INT, "uint", DOUBLE)),
+)
+# What + and - also do in the standard library: (operator, overload, arguments, result).
+_TIMES = (
+    ("_+_", "add_timestamp_duration", (TIMESTAMP, "duration"), TIMESTAMP),
+    ("_+_", "add_duration_timestamp", ("duration", TIMESTAMP), TIMESTAMP),
+    ("_+_", "add_duration_duration", ("duration", "duration"), "duration"),
+    ("_-_", "subtract_timestamp_duration", (TIMESTAMP, "duration"), TIMESTAMP),
+    ("_-_", "subtract_timestamp_timestamp", (TIMESTAMP, TIMESTAMP), "duration"),
+    ("_-_", "subtract_duration_duration", ("duration", "duration"), "duration"),
+)
 
 
-def environment(variables: tuple[Variable, ...], lists: Mapping[str, str]) -> Environment:
-    """Give the environment of these variables and lists (name → element type), made once."""
-    return _environment(variables, tuple(sorted(lists.items())))
+def checking(variables: Mapping[str, Variable], lists: Mapping[str, str]) -> Any:
+    """Make the environment for checking: declared names with their types, nullable ones as wrappers."""
+    from cel_expr_python import cel
+    from cel_expr_python.ext import ext_strings
+
+    types = {
+        variable.name: cel.Type(_WRAPPERS[variable.type] if variable.nullable else _plain(variable.type))
+        for variable in variables.values()
+    }
+    types |= {name: cel.Type.List(cel.Type(element)) for name, element in lists.items()}
+    config = cel.NewEnvConfigFromYaml(configuration())
+    return cel.NewEnv(variables=types, config=config, extensions=[ext_strings.ExtStrings()])
 
 
-@lru_cache(maxsize=8)
-def _environment(variables: tuple[Variable, ...], lists: tuple[tuple[str, str], ...]) -> Environment:
-    return Environment(variables, lists)
+def running(names: frozenset[str]) -> Any:
+    """Make the environment for evaluation: every name may hold anything, null too."""
+    from cel_expr_python import cel
+    from cel_expr_python.ext import ext_strings
+
+    return cel.NewEnv(variables=dict.fromkeys(names, cel.Type.DYN), extensions=[ext_strings.ExtStrings()])
+
+
+@cache
+def configuration() -> str:
+    """Write the environment's configuration in the YAML of the CEL library."""
+    functions: dict[str, list[str]] = {}
+
+    def overload(function: str, identity: str, arguments: tuple[str, ...], result: str) -> None:
+        written = ", ".join(_type(argument) for argument in arguments)
+        functions.setdefault(function, []).append(
+            f'      - {{id: "{identity}", args: [{written}], return: {_type(result)}}}'
+        )
+
+    for function, word in _ORDERINGS:
+        for kind in _ORDERED:
+            overload(function, f"{word}_{_IDS.get(kind, kind)}", (kind, kind), BOOL)
+    for function, word, kinds in _ARITHMETIC:
+        for kind in kinds:
+            overload(function, f"{word}_{_IDS.get(kind, kind)}", (kind, kind), kind)
+    for function, identity, arguments, result in _TIMES:
+        overload(function, identity, arguments, result)
+    overload("_+_", "add_list", ("list(A)", "list(A)"), "list(A)")
+    overload("_==_", "equals", ("A", "A"), BOOL)
+    overload("_!=_", "not_equals", ("A", "A"), BOOL)
+    overload("@in", "in_list", ("A", "list(A)"), BOOL)
+    overload("@in", "in_map", ("A", "map(A,B)"), BOOL)
+    overload("_?_:_", "conditional", (BOOL, "A", "A"), "A")
+    words = dict(_ORDERINGS) | {name: word for name, word, _ in _ARITHMETIC}
+    for left, right in _MIXED:
+        pair = f"{_IDS.get(left, left)}_{_IDS.get(right, right)}"
+        for function, word in words.items():
+            result = BOOL if (function, word) in _ORDERINGS else DOUBLE
+            overload(function, f"{word}_{pair}", (left, right), result)
+        overload("_==_", f"equals_{pair}", (left, right), BOOL)
+        overload("_!=_", f"not_equals_{pair}", (left, right), BOOL)
+        overload("@in", f"in_list_{pair}", (left, f"list({right})"), BOOL)
+        overload("_?_:_", f"conditional_{pair}", (BOOL, left, right), DOUBLE)
+    excluded = "".join(f'    - name: "{name}"\n' for name in functions)
+    declared = "".join(
+        f'  - name: "{name}"\n    overloads:\n' + "\n".join(overloads) + "\n"
+        for name, overloads in functions.items()
+    )
+    return f"name: tandem\nstdlib:\n  exclude_functions:\n{excluded}functions:\n{declared}"
+
+
+def _type(name: str) -> str:
+    """Write a type; a capital letter is a type parameter."""
+    if name.startswith(("list(", "map(")):
+        head, _, rest = name[:-1].partition("(")
+        return f'{{type_name: "{head}", params: [{", ".join(map(_type, rest.split(",")))}]}}'
+    return f'{{type_name: "{name}"{", is_type_param: true" if name.isupper() else ""}}}'
+
+
+def _plain(kind: str) -> str:
+    return _WRAPPERS[TIMESTAMP] if kind == TIMESTAMP else kind

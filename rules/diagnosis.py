@@ -1,0 +1,212 @@
+"""What CEL says is wrong, said again for rule authors: the place, in plain words, with what to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from rules.checked import SUPPORTED, spoken
+from rules.errors import ExpressionProblem, nearest
+
+_ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
+_UNDECLARED = re.compile(r"undeclared reference to '(.*)' \(in container '.*'\)")
+_NO_OVERLOAD = re.compile(r"found no matching overload for '(.*)' applied to '(.*)'")
+_SELECT = re.compile(r"expression of type '(.*)' cannot be the operand of a select operation")
+_CHARACTER = re.compile(r"Syntax error: token recognition error at: '(.*)'", re.DOTALL)
+_TOKEN = re.compile(
+    r"Syntax error: (?:extraneous|mismatched|no viable alternative at) input '(.*?)'(?: expecting .*)?$"
+)
+_NAME_BEFORE = re.compile(r"(?:[A-Za-z_]\w*\s*\.\s*)*[A-Za-z_]\w*\s*$", re.ASCII)
+_FUNCTION_BEFORE = re.compile(r"[A-Za-z_]\w*\s*$", re.ASCII)
+_STATUS = re.compile(r" \[[A-Z_]+\]$")
+
+_WORDS = {
+    "and": "write && for and",
+    "or": "write || for or",
+    "not": "write !(…) for not",
+    "is": "write == null to ask for a missing value",
+    "True": "write true in lower case",
+    "False": "write false in lower case",
+    "TRUE": "write true in lower case",
+    "FALSE": "write false in lower case",
+    "None": "write null for a missing value",
+    "NULL": "write null in lower case",
+    "nil": "write null for a missing value",
+    "like": "use contains(…), startsWith(…) or matches(…)",
+    "between": "write x >= 1 && x <= 5",
+}
+_FUNCTION_WORDS = {
+    "lower": "lowerAscii",
+    "upper": "upperAscii",
+    "len": "size",
+    "length": "size",
+    "strip": "trim",
+    "float": "double",
+    "str": "string",
+    "startswith": "startsWith",
+    "endswith": "endsWith",
+    "hour": "getHours",
+}
+TOO_DEEP = "nested too deeply (CEL reads 32 levels of calls, brackets or chained operators)"
+_OPERATORS_MISWRITTEN = {
+    "=": "write == to compare",
+    "&": "write && for and",
+    "|": "write || for or",
+    "<>": "write != for not equal",
+}
+
+
+def diagnose(text: str, said: str, variables: Mapping[str, str]) -> list[ExpressionProblem]:
+    """Turn the library's message into problems, in the order of the text; never none."""
+    lines = text.split("\n")
+    problems = []
+    for line in said.split("\n"):
+        if found := _ERROR.match(line):
+            place = max(int(found[1]), 1), max(int(found[2]), 1)
+            problems.append(_explain(lines, place, _STATUS.sub("", found[3]), variables))
+            if "Syntax error" in said:
+                # What follows a syntax error is mostly its echo.
+                break
+    if not problems:
+        message = TOO_DEEP if "recursion" in said else _STATUS.sub("", said.split("\n")[0])
+        hint = "split the condition into several rules" if "recursion" in said else ""
+        problems.append(ExpressionProblem(1, 1, message, hint))
+    return sorted(dict.fromkeys(problems))
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """Turn an offset in code points into a line and a column, both from 1."""
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def _explain(
+    lines: list[str], at: tuple[int, int], said: str, variables: Mapping[str, str]
+) -> ExpressionProblem:
+    line, column = at
+    source = lines[line - 1] if line <= len(lines) else ""
+    if "recursion" in said:
+        return ExpressionProblem(line, column, TOO_DEEP, "split the condition into several rules")
+    if found := _UNDECLARED.match(said):
+        return _undeclared(source, line, column, found[1], variables)
+    if found := _NO_OVERLOAD.match(said):
+        message, hint = _mismatch(found[1], _types(found[2]))
+        return ExpressionProblem(line, column, message, hint)
+    if found := _SELECT.match(said):
+        return ExpressionProblem(line, column, f"a {_plain(found[1])} has no parts to select with '.'")
+    if found := _CHARACTER.match(said):
+        return _character(source, line, column, found[1])
+    if found := _TOKEN.match(said):
+        return _token(source, line, column, found[1])
+    return ExpressionProblem(line, column, said.removeprefix("Syntax error: "))
+
+
+def _undeclared(
+    source: str, line: int, column: int, name: str, variables: Mapping[str, str]
+) -> ExpressionProblem:
+    """A function stands at its bracket and a dotted name at its last dot: move to where it begins."""
+    at = source[column - 1 : column]
+    if at == "(":
+        begin = _FUNCTION_BEFORE.search(source[: column - 1])
+        short = name.rsplit(".", 1)[-1]
+        known = _FUNCTION_WORDS.get(short.lower())
+        if short in SUPPORTED:
+            return ExpressionProblem(line, column, f"'{short}' is not called like this", "see docs/rule-language.md")
+        hint = f"did you mean '{known}'?" if known else nearest(short, SUPPORTED)
+        return ExpressionProblem(
+            line, begin.start() + 1 if begin else column, f"unknown function '{short}'", hint
+        )
+    if at == "." and (before := _NAME_BEFORE.search(source[: column - 1])):
+        column = before.start() + 1
+    hint = _WORDS.get(name) or _nearest_variable(name, variables)
+    return ExpressionProblem(line, column, f"unknown field '{name}'", hint)
+
+
+def _nearest_variable(name: str, variables: Iterable[str]) -> str:
+    """Prefer names under the same prefix: `scores.` knows scores."""
+    prefix = name.rsplit(".", 1)[0] + "." if "." in name else ""
+    family = [variable for variable in variables if prefix and variable.startswith(prefix)]
+    return nearest(name, family or variables)
+
+
+def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
+    plain = [_plain(kind) for kind in types]
+    operator = spoken(function)
+    if function in ("_&&_", "_||_", "!_"):
+        wrong = next((kind for kind in plain if kind not in ("bool", "dyn")), plain[0])
+        return f"'{operator}' needs true or false, not a {wrong}", "compare it with something"
+    if function == "_?_:_":
+        if plain[0] != "bool":
+            return (
+                f"the condition before '?' must be true or false, not a {plain[0]}",
+                "compare it with something",
+            )
+        return f"the branches of ?: are {plain[1]} and {plain[2]}; they must be of one type", ""
+    if len(plain) == 2 and "null_type" in plain and function in ("_==_", "_!=_"):
+        other = plain[0] if plain[1] == "null_type" else plain[1]
+        return f"this {other} is never missing; comparing it with null has no meaning", ""
+    if function == "_[_]":
+        return f"a {plain[0]} has no elements to select by [{plain[1]}]", ""
+    if len(plain) == 2 and not operator.isalpha():
+        verb = "compare" if function in ("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_") else "combine"
+        hint = (
+            "a number in quotes is text"
+            if verb == "compare"
+            else "convert one: string(…), int(…) or double(…)"
+        )
+        hint = hint if "string" in plain else ""
+        return f"cannot {verb} {plain[0]} with {plain[1]} by '{operator}'", hint
+    if operator == "in" and len(plain) == 2:
+        return f"a {plain[0]} cannot be looked for in {plain[1]}", ""
+    return f"'{operator}' does not take ({', '.join(plain)})", ""
+
+
+def _character(source: str, line: int, column: int, token: str) -> ExpressionProblem:
+    around = source[max(column - 2, 0) : column + 1]
+    if token[:1] in ("'", '"'):
+        return ExpressionProblem(
+            line, column, "the text in quotes does not end", "close the quote on the same line"
+        )
+    for wrong, hint in _OPERATORS_MISWRITTEN.items():
+        if token.startswith(wrong) or (wrong == "<>" and wrong in around):
+            return ExpressionProblem(line, column, f"unexpected '{token.strip()}'", hint)
+    hint = "write ' or \" for a quote" if token[:1] in "‘’“”„«»" else "text belongs in quotes"
+    return ExpressionProblem(line, column, f"unexpected character '{token}'", hint)
+
+
+def _token(source: str, line: int, column: int, token: str) -> ExpressionProblem:
+    if token == "<EOF>":  # noqa: S105
+        return ExpressionProblem(
+            line, column, "the condition ends too early", "something is missing at its end"
+        )
+    around = source[max(column - 2, 0) : column + 1]
+    before = source[: column - 1].split()
+    hint = _WORDS.get(token.split()[-1] if token.split() else "", "") or _WORDS.get(
+        before[-1] if before else "", ""
+    )
+    if not hint and "<>" in around:
+        hint = _OPERATORS_MISWRITTEN["<>"]
+    if not hint and "not in" in source and token in ("in", "not"):
+        hint = "write !(x in list) for not in"
+    return ExpressionProblem(line, column, f"unexpected '{token}'", hint)
+
+
+def _types(applied: str) -> list[str]:
+    """Split `(wrapper(double), list(int))` at the commas of its first level."""
+    types, depth, current = [], 0, ""
+    for character in applied.removeprefix("(").removesuffix(")") if not applied.endswith(".()") else "":
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            types.append(current.strip())
+            current = ""
+        else:
+            current += character
+    return [*types, current.strip()] if current.strip() else types
+
+
+def _plain(kind: str) -> str:
+    """Name a type as the schema does: wrapper(double) is a double that may be missing."""
+    kind = re.sub(r"wrapper\((\w+)\)", r"\1", kind)
+    return kind.replace("google.protobuf.Timestamp", "timestamp").replace(
+        "google.protobuf.Duration", "duration"
+    )
