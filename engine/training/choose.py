@@ -144,7 +144,7 @@ def _judged(fitted: Fitted, validation: Rows, seed: int) -> Candidate:
 
 
 def _exported(candidate: Candidate, embedding: np.ndarray, classes: int) -> Candidate:
-    """Export and compare with scikit-learn; whatever goes wrong there refuses the candidate, not the build."""
+    """Export and compare with scikit-learn; what goes wrong there refuses the candidate, not the fit."""
     try:
         exported = export(candidate.fitted, embedding.shape[1])
         difference = parity(replace(candidate, exported=exported), embedding, classes)

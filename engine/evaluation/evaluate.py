@@ -1,0 +1,175 @@
+"""A bundle judged on labelled rows three ways: the model alone, the filters alone, and the two together.
+
+Alone, the model's scores go through the policy; alone, the filters see no score, and what they leave open
+is the mildest outcome; together is what the engine really decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.evaluation.classifiers import judge_classifiers
+from engine.evaluation.deciding import Deciding, filters_alone, model_alone, together
+from engine.evaluation.metrics import precision, recall
+from engine.evaluation.ruletable import judge_rules
+from engine.project import parse_project
+from engine.training.rows import Labelled, read_labelled
+from engine.training.targets import MISSING
+from rules import columnar
+
+if TYPE_CHECKING:
+    from engine.bundle import Bundle
+    from engine.decide import Runtime
+    from engine.project import Project
+
+FORMAT = 1
+WAYS = ("model", "filters", "together")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out, JSON-able throughout; figures that the rows cannot give are None.
+
+    `ways` maps `model`, `filters` and `together` to outcome counts, precision, recall and value;
+    `classifiers` maps a name to AUC, log-loss and the like; `rules` has one row a rule, in order.
+    """
+
+    source: str
+    bundle: str
+    rows: int
+    rejected: int
+    unlabelled: int
+    label: str | None
+    acted: tuple[str, ...]
+    ways: Mapping[str, Mapping[str, Any]]
+    classifiers: Mapping[str, Mapping[str, Any]]
+    rules: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...] = ()
+    problems: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as evaluation.json holds it."""
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "bundle": self.bundle,
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "unlabelled": self.unlabelled,
+            "label": self.label,
+            "acted": list(self.acted),
+            "ways": {name: dict(figures) for name, figures in self.ways.items()},
+            "classifiers": {name: dict(figures) for name, figures in self.classifiers.items()},
+            "rules": [dict(row) for row in self.rules],
+            "warnings": list(self.warnings),
+            "problems": dict(self.problems),
+        }
+
+
+def evaluate(runtime: Runtime, project: Project, table: pa.Table, *, source: str = "the table") -> Evaluation:
+    """Evaluate an opened bundle on a labelled table; `source` names the table in messages and in the result.
+
+    Raises InputError for a table without rows, without a label's column, or mostly unreadable.
+    """
+    return evaluate_rows(runtime, project, read_labelled(project, table, source), source=source)
+
+
+def project_of(bundle: Bundle) -> Project:
+    """The project that a bundle was made from, as kept in it: labels and the value of an outcome are read
+    from it.
+    """
+    from pathlib import Path
+
+    return parse_project(bundle.parts["project.yaml"], root=Path(), file=f"{bundle.digest[:19]}/project.yaml")
+
+
+def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source: str) -> Evaluation:
+    """Evaluate an opened bundle on rows that are read already."""
+    scores = runtime.model.batch(rows.fields)
+    ways = {
+        "model": model_alone(runtime, rows.fields, scores),
+        "filters": filters_alone(runtime, rows.fields),
+        "together": together(runtime, rows.fields),
+    }
+    label = project.evaluation.label or (next(iter(project.labels)) if len(project.labels) == 1 else None)
+    acted = project.evaluation.acted or project.outcomes[1:]
+    positive = _positive(project, rows, label)
+    judged = {name: _figures(way, runtime.outcomes, acted, positive) for name, way in ways.items()}
+    for name, way in ways.items():
+        judged[name]["value"] = _value(project, rows, way, runtime.outcomes)
+    return Evaluation(
+        source=source,
+        bundle=runtime.digest,
+        rows=rows.rows,
+        rejected=rows.rejected,
+        unlabelled=rows.unlabelled,
+        label=label,
+        acted=tuple(acted),
+        ways=judged,
+        classifiers=judge_classifiers(runtime.model.classifiers, runtime.model.scores, scores, rows.codes),
+        rules=tuple(judge_rules(runtime, ways["together"], ways["model"], positive)),
+        warnings=rows.warnings,
+        problems=rows.problems,
+    )
+
+
+def _positive(project: Project, rows: Labelled, label: str | None) -> np.ndarray | None:
+    """Codes of the label that outcomes are judged by, −1 where missing; None where there is no such binary
+    label.
+    """
+    if label is None or not project.labels[label].binary:
+        return None
+    return rows.codes[label]
+
+
+def _figures(
+    way: Deciding, outcomes: tuple[str, ...], acted: tuple[str, ...], positive: np.ndarray | None
+) -> dict[str, Any]:
+    counts = np.bincount(way.outcome, minlength=len(outcomes))
+    acting = np.isin(way.outcome, [outcomes.index(name) for name in acted if name in outcomes])
+    figures: dict[str, Any] = {
+        "outcomes": {name: int(count) for name, count in zip(outcomes, counts, strict=True)},
+        "acted": int(acting.sum()),
+        "precision": None,
+        "recall": None,
+    }
+    if positive is not None:
+        known = positive != MISSING
+        figures["precision"] = precision(acting[known], positive[known] == 1)
+        figures["recall"] = recall(acting[known], positive[known] == 1)
+    return figures
+
+
+def _value(
+    project: Project, rows: Labelled, way: Deciding, outcomes: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """The project's value expression over every row: total, mean, and the number of rows that have one."""
+    expression = project.evaluation.value
+    if expression is None:
+        return None
+    columns = {
+        **dict(zip(rows.fields.schema.names, rows.fields.columns, strict=True)),
+        **way.seen,
+        "outcome": pa.array(np.array(outcomes, object)[way.outcome], pa.string()),
+        **{f"label.{name}": _truth(project, name, codes) for name, codes in rows.codes.items()},
+    }
+    values, valid = columnar.value(expression, {}).evaluate(pa.RecordBatch.from_pydict(columns))
+    total = float(np.asarray(values, np.float64)[valid].sum())
+    counted = int(valid.sum())
+    return {"total": total, "per_row": total / counted if counted else None, "rows": counted}
+
+
+def _truth(project: Project, name: str, codes: np.ndarray) -> pa.Array:
+    """A label as the value expression sees it: true or false, or the class as text; null where it is
+    missing.
+    """
+    missing = codes == MISSING
+    if project.labels[name].binary:
+        return pa.array(codes == 1, pa.bool_(), mask=missing)
+    classes = np.array(project.labels[name].classes, object)
+    return pa.array(classes[codes], pa.string(), mask=missing)

@@ -1,0 +1,139 @@
+"""An evaluation as tables of text, for a terminal or a file: the parts of evaluation.json in the order one
+reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WAYS = {"model": "model alone", "filters": "filters alone", "together": "together"}
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header and rows, every cell text; the first column is text, the others are figures."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Lay out an evaluation (as `Evaluation.to_json` or evaluation.json gives it); tables without rows are
+    left out.
+    """
+    laid = (_ways(evaluation), _classifiers(evaluation), _rules(evaluation), _candidates(evaluation))
+    return tuple(table for table in laid if table.rows)
+
+
+def notes(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
+    """What to know beside the figures: rows left out, and warnings."""
+    found = []
+    if evaluation.get("rejected"):
+        worst = "; ".join(
+            f"{text} ({count})" for text, count in list(evaluation.get("problems", {}).items())[:3]
+        )
+        found.append(f"{evaluation['rejected']:,} rows did not fit the schema and are left out: {worst}")
+    if evaluation.get("unlabelled"):
+        found.append(f"{evaluation['unlabelled']:,} rows have no label and are left out")
+    return (*found, *evaluation.get("warnings", ()))
+
+
+def render(evaluation: Mapping[str, Any]) -> str:
+    """Write all tables and notes as plain text."""
+    blocks = [_text(table) for table in tables(evaluation)]
+    remarks = "\n".join(f"note: {note}" for note in notes(evaluation))
+    return "\n\n".join([*blocks, *([remarks] if remarks else [])]) + "\n"
+
+
+def _ways(evaluation: Mapping[str, Any]) -> Table:
+    ways = [evaluation.get("ways", {}).get(name, {}) for name in WAYS]
+    rows: list[tuple[str, ...]] = []
+    if any(ways):
+        outcomes = next(way["outcomes"] for way in ways if way)
+        rows += [(f"outcome {name}", *(_count(way["outcomes"][name]) for way in ways)) for name in outcomes]
+        acted = " or ".join(evaluation.get("acted", ())) or "any"
+        rows.append((f"acted on ({acted})", *(_count(way["acted"]) for way in ways)))
+        rows.append(("precision", *(_share(way["precision"]) for way in ways)))
+        rows.append(("recall", *(_share(way["recall"]) for way in ways)))
+        if any(way["value"] for way in ways):
+            rows.append(("value per row", *(_number((way["value"] or {}).get("per_row"), 4) for way in ways)))
+            rows.append(("value in all", *(_number((way["value"] or {}).get("total"), 2) for way in ways)))
+    title = f"{evaluation.get('rows', 0):,} rows, {evaluation.get('source', '')}"
+    return Table(title, ("", *WAYS.values()), tuple(rows))
+
+
+def _classifiers(evaluation: Mapping[str, Any]) -> Table:
+    rows = tuple(
+        (
+            name,
+            str(one["kind"]),
+            _count(one["rows"]),
+            _number(one.get("auc"), 4),
+            _number(one.get("log_loss"), 4),
+            _number(one.get("brier"), 4),
+            _share(one.get("accuracy")),
+        )
+        for name, one in evaluation.get("classifiers", {}).items()
+    )
+    return Table("scores", ("classifier", "kind", "rows", "AUC", "log-loss", "Brier", "accuracy"), rows)
+
+
+def _rules(evaluation: Mapping[str, Any]) -> Table:
+    keys = ("fired", "decided", "overrode", "shadow", "unknown")
+    rows = tuple(
+        (
+            row["id"] + ("" if row["mode"] == "enforce" else f" ({row['mode']})"),
+            *(_count(row[key]) for key in keys),
+            _share(row["positive_share"]),
+        )
+        for row in evaluation.get("rules", ())
+    )
+    return Table("rules", ("rule", *keys, "positive"), rows)
+
+
+def _candidates(evaluation: Mapping[str, Any]) -> Table:
+    rows = []
+    for name, candidates in evaluation.get("training", {}).get("candidates", {}).items():
+        for one in candidates:
+            word = "chosen" if one["chosen"] else one["refused"] or ""
+            settings = ", ".join(f"{key} {value:g}" for key, value in one["settings"].items())
+            behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}"
+            parity = NONE if one["parity"] is None else f"{one['parity']:.0e}"
+            rows.append(
+                (f"{name}: {one['kind']}", settings, _number(one["log_loss"], 4), behind, parity, word)
+            )
+    header = ("candidate", "setting", "validation log-loss", "behind the best", "parity", "")
+    return Table(
+        "candidates: the simplest within one standard error of the best is chosen", header, tuple(rows)
+    )
+
+
+def _text(table: Table) -> str:
+    cells = [table.header, *table.rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(table.header))]
+    lines = [_line(row, widths) for row in cells]
+    return "\n".join([table.title, lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    first, *rest = (
+        cell.ljust(width) if place == 0 else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    )
+    return "  ".join([first, *rest]).rstrip()
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _number(value: float | None, places: int) -> str:
+    return NONE if value is None else f"{value:,.{places}f}"
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1%}"

@@ -1,0 +1,183 @@
+"""A project and its labelled rows become one bundle: rules checked, model learned or reused, all evaluated
+as one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.bundle import Bundle
+from engine.decide import Runtime
+from engine.errors import InputError
+from engine.evaluation.evaluate import evaluate_rows
+from engine.ruleparts import check_folder, rule_parts
+from engine.training.reuse import (
+    EVALUATION,
+    canonical_json,
+    fingerprint,
+    library_versions,
+    model_key,
+    reusable,
+)
+from engine.training.rows import Labelled, read_labelled
+from engine.training.split import Parts, split_rows
+from engine.training.targets import MISSING, check_codes, class_names, values_shown
+
+if TYPE_CHECKING:
+    from engine.project import Project
+
+Progress = Callable[[str, float], None]
+
+
+def fit(
+    project: Project,
+    train: pa.Table,
+    test: pa.Table | None = None,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    previous: Bundle | None = None,
+) -> Bundle:
+    """Fit a project.
+
+    Parameters
+    ----------
+    train: labelled rows; validation rows are split off them, and test rows too where `test` is None.
+    test: labelled rows that nothing is learned from.
+    now: the moment written as the bundle's.
+    progress: called with what is being done and the share done, 0 to 1.
+    previous: an earlier bundle, whose model is reused if the same data, settings and libraries made it.
+
+    Raises CheckFailed for rules with mistakes, InputError for data that cannot be learned from. Nothing is
+    written.
+    """
+    tell = progress or _silent
+    tell("checking rules", 0.0)
+    checked = check_folder(project.root, project.schema, project.scores, project.outcomes)
+    tell("reading rows", 0.01)
+    source = _name(project.data.train, "the training table")
+    rows, parts = _rows(project, train, source, test=test is None)
+    held_out = (
+        read_labelled(project, test, _name(project.data.test, "the test table")) if test is not None else None
+    )
+    data = {"train": fingerprint(train)} | ({} if test is None else {"test": fingerprint(test)})
+    versions = library_versions()
+    key = model_key(project, data, versions)
+    model, report = reusable(previous, key) or _learned(project, rows, parts, tell)
+    contents = {
+        **model,
+        **rule_parts(checked),
+        "schema.json": canonical_json(_schema(project)),
+        "policy.json": canonical_json(project.policy.to_json()),
+        "project.yaml": project.text,
+    }
+    lineage = {
+        "made_by": "fit",
+        "parent": previous.digest if previous else None,
+        "project": project.name,
+        "model_key": key,
+        "data": data,
+        "libraries": versions,
+        "seed": {"embedding": project.embedding.seed, "split": project.split.seed},
+    }
+    tell("evaluating", 0.95)
+    bundle = Bundle.create(contents, lineage=lineage, created=now)
+    evaluated = _evaluated(project, bundle, rows, parts, held_out)
+    evaluated["training"] = report
+    written = json.dumps(evaluated, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    tell("done", 1.0)
+    return Bundle.create(contents | {EVALUATION: written}, lineage=lineage, created=now)
+
+
+def _silent(_: str, __: float) -> None:
+    """Report progress to nobody."""
+
+
+def _name(path: object, otherwise: str) -> str:
+    return otherwise if path is None else str(path)
+
+
+def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tuple[Labelled, Parts]:
+    """Read and split the training table, and make sure that there is something to learn and to judge by."""
+    _check_labels(project)
+    rows = read_labelled(project, table, source)
+    for name, label in project.labels.items():
+        check_codes(label, rows.codes[name], values_shown(label, table), source)
+    times = _times(project, rows)
+    strata = next(iter(rows.codes.values()))
+    parts = split_rows(project.split, rows.rows, strata=strata, times=times, test=test)
+    for part, chosen in (("training", parts.train), ("validation", parts.validation)):
+        for name, label in project.labels.items():
+            counts = np.bincount(
+                rows.codes[name][chosen][rows.codes[name][chosen] != MISSING],
+                minlength=len(class_names(label)),
+            )
+            if counts.min() == 0:
+                absent = class_names(label)[int(counts.argmin())]
+                raise InputError(
+                    f"{source}: label '{name}': no {part} row is of class '{absent}' after the split by "
+                    f"{project.split.by}; give more rows, or change 'split' in project.yaml"
+                )
+    return rows, parts
+
+
+def _check_labels(project: Project) -> None:
+    for label in project.labels.values():
+        if label.column in project.schema.by_name:
+            raise InputError(
+                f"label '{label.name}' is in column '{label.column}', which is also a field: the model would "
+                "be given its own answer; take the field out of project.yaml"
+            )
+
+
+def _times(project: Project, rows: Labelled) -> np.ndarray | None:
+    """Microseconds since the epoch by the split's field; rows without a time count as the earliest."""
+    if project.split.by != "time" or project.split.field is None:
+        return None
+    column = rows.fields.column(project.split.field).cast(pa.int64())
+    times: np.ndarray = column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+    return times
+
+
+def _learned(
+    project: Project, rows: Labelled, parts: Parts, progress: Progress
+) -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
+    # torch and scikit-learn take seconds to import, and a rule edit needs neither.
+    from engine.training.learn import learn
+
+    learned = learn(project, rows, parts, progress)
+    return learned.parts, learned.report
+
+
+def _schema(project: Project) -> dict[str, Any]:
+    """What schema.json says: fields, outcomes, labels and the column that names a record."""
+    return {
+        "fields": project.schema.to_json(),
+        "outcomes": list(project.outcomes),
+        "labels": {
+            name: {"column": label.column, "positive": label.positive, "classes": list(label.classes)}
+            for name, label in project.labels.items()
+        },
+        "id": project.id,
+    }
+
+
+def _evaluated(
+    project: Project, bundle: Bundle, rows: Labelled, parts: Parts, held_out: Labelled | None
+) -> dict[str, Any]:
+    """Evaluate on test rows; where the project holds none out, on validation rows, and say so."""
+    if held_out is not None:
+        chosen, which = held_out, "test file"
+    elif len(parts.test):
+        chosen, which = rows.take(parts.test), "test rows"
+    else:
+        chosen, which = rows.take(parts.validation), "validation rows (no test rows are held out)"
+    return evaluate_rows(Runtime.open(bundle), project, chosen, source=which).to_json() | {
+        "data": rows.counts()
+    }

@@ -1,0 +1,257 @@
+"""Labelled rows in, the model parts of a bundle out: encoding, one fused graph, names of its scores, and a
+report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embeddings.export import check_parity, export_onnx
+from embeddings.fit import fit_encoding
+from embeddings.train import Trained, train
+from engine.errors import TandemError
+from engine.manifest import MODEL
+from engine.model import ENCODING, SCORES, open_session
+from engine.training.batches import unsteady_columns
+from engine.training.choose import (
+    LARGEST_DIFFERENCE,
+    Candidate,
+    Choice,
+    NoCandidate,
+    Rows,
+    choose,
+    largest_difference,
+    refuse,
+    run_candidates,
+)
+from engine.training.fuse import fuse
+from engine.training.reuse import canonical_json
+from engine.training.rows import Labelled
+from engine.training.split import Parts
+from engine.training.targets import MISSING, class_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engine.project import Label, Project
+
+Inputs = Mapping[str, np.ndarray]
+Progress = Callable[[str, float], None]
+
+PARITY_ROWS = 2_000
+STEADY_ROWS = 5_000
+ROWS_A_CALL = 4_096
+NETWORK_SHARE = 0.7  # of the whole fit, for the progress bar
+
+
+@dataclass(frozen=True)
+class Learned:
+    """`parts` by path; `report` says how they came about, JSON-able."""
+
+    parts: Mapping[str, bytes]
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """The encoder, and what it gives for training and validation rows."""
+
+    encoder: bytes
+    inputs: Inputs  # of validation rows
+    train: np.ndarray
+    validation: np.ndarray
+
+
+def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) -> Learned:
+    """Train the embedding on all labels, choose a classifier for each place, and fuse them.
+
+    Deterministic: the same rows, project and seeds give the same bytes.
+    """
+    training, validation = rows.take(parts.train), rows.take(parts.validation)
+    progress("reading fields", 0.02)
+    spec = replace(project.embedding, slots=_slots(project))
+    encoding = fit_encoding(spec, _table(training.fields))
+    inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
+    trained = train(
+        spec,
+        encoding,
+        inputs,
+        training.codes,
+        validation_inputs,
+        validation.codes,
+        on_epoch=lambda epoch, most, _, loss: progress(
+            f"training the embedding: epoch {epoch}, validation loss {loss:.4f}",
+            0.05 + NETWORK_SHARE * epoch / most,
+        ),
+    )
+    encoder = export_onnx(trained, encoding)
+    difference = check_parity(encoder, trained, _first(validation_inputs, PARITY_ROWS))
+    embedded = _Embedded(
+        encoder, validation_inputs, embed(encoder, inputs), embed(encoder, validation_inputs)
+    )
+    candidates = {}
+    for place, spec_of in enumerate(project.classifiers.values()):
+        progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
+        candidates[spec_of.name] = _candidates(
+            project, spec_of.name, embedded, training.codes, validation.codes
+        )
+    progress("joining embedding and classifiers", 0.93)
+    choices, model, pad = _fused(project, candidates, embedded, validation.codes)
+    return Learned(
+        {
+            MODEL: model,
+            ENCODING: canonical_json(encoding.to_json()),
+            SCORES: canonical_json(_scores(project, choices, pad)),
+        },
+        _report(trained, difference, choices, parts),
+    )
+
+
+def embed(encoder: bytes, inputs: Inputs) -> np.ndarray:
+    """Run an encoder: arrays of n rows → `(n, width)` float32."""
+    session = open_session(encoder)
+    count = len(next(iter(inputs.values())))
+    blocks = [
+        session.run(["embedding"], {name: array[at : at + ROWS_A_CALL] for name, array in inputs.items()})[0]
+        for at in range(0, count, ROWS_A_CALL)
+    ]
+    return np.concatenate(blocks)
+
+
+def _slots(project: Project) -> tuple[Any, ...]:
+    """Every field but the one that names the record."""
+    return tuple(slot for slot in project.schema.slots() if slot.name != project.id)
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
+
+
+def _first(inputs: Inputs, count: int) -> dict[str, np.ndarray]:
+    return {name: array[:count] for name, array in inputs.items()}
+
+
+def _candidates(
+    project: Project,
+    name: str,
+    embedded: _Embedded,
+    codes: Mapping[str, np.ndarray],
+    validation_codes: Mapping[str, np.ndarray],
+) -> list[Candidate]:
+    spec = project.classifiers[name]
+    return run_candidates(
+        spec.candidates,
+        _labelled(embedded.train, codes[spec.label]),
+        _labelled(embedded.validation, validation_codes[spec.label]),
+        len(class_names(project.labels[spec.label])),
+        project.split.seed,
+    )
+
+
+def _labelled(embedding: np.ndarray, codes: np.ndarray) -> Rows:
+    known = codes != MISSING
+    return Rows(embedding, codes) if known.all() else Rows(embedding[known], codes[known])
+
+
+def _fused(
+    project: Project,
+    candidates: dict[str, list[Candidate]],
+    embedded: _Embedded,
+    codes: Mapping[str, np.ndarray],
+) -> tuple[dict[str, Choice], bytes, bool]:
+    """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
+
+    Gives the choices, the graph, and whether a single row must be run twice to score as in a batch.
+    """
+    while True:
+        choices = {name: _choose(name, of) for name, of in candidates.items()}
+        heads = [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
+        model = fuse(embedded.encoder, heads)
+        refused, pad = _faults(model, choices, [head.scores for head in heads], embedded)
+        if not refused:
+            return choices, model, pad
+        for name, reason in refused.items():
+            candidates = candidates | {name: refuse(candidates[name], choices[name].chosen, reason)}
+
+
+def _choose(name: str, candidates: Sequence[Candidate]) -> Choice:
+    try:
+        return choose(candidates)
+    except NoCandidate as error:
+        raise TandemError(f"classifier '{name}': no candidate is left; {error}") from None
+
+
+def _faults(
+    model: bytes, choices: Mapping[str, Choice], widths: Sequence[int], embedded: _Embedded
+) -> tuple[dict[str, str], bool]:
+    """Classifiers whose scores differ from scikit-learn's or between batches, with the reason."""
+    session = open_session(model)
+    count = len(embedded.validation)
+    scores = np.concatenate(
+        [
+            session.run(
+                ["scores"], {name: array[at : at + ROWS_A_CALL] for name, array in embedded.inputs.items()}
+            )[0]
+            for at in range(0, count, ROWS_A_CALL)
+        ]
+    )
+    unsteady, pad = unsteady_columns(model, _first(embedded.inputs, STEADY_ROWS))
+    faults: dict[str, str] = {}
+    start = 0
+    for (name, choice), width in zip(choices.items(), widths, strict=True):
+        columns = range(start, start + width)
+        start += width
+        difference = largest_difference(
+            choice.chosen, scores[:, columns.start : columns.stop], embedded.validation
+        )
+        if not difference <= LARGEST_DIFFERENCE:
+            faults[name] = (
+                f"fused, it differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
+            )
+        elif unsteady.intersection(columns):
+            faults[name] = "fused, a row scores differently in batches of different sizes"
+    return faults, pad
+
+
+def _classes(project: Project, classifier: str) -> int:
+    return len(class_names(project.labels[project.classifiers[classifier].label]))
+
+
+def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[str, Any]:
+    """What model/scores.json says: the columns of the graph's output, and what stands behind each."""
+    described = []
+    for name, choice in choices.items():
+        spec = project.classifiers[name]
+        label: Label = project.labels[spec.label]
+        described.append(
+            {
+                "name": name,
+                "label": spec.label,
+                "kind": choice.chosen.kind,
+                "classes": list(class_names(label)),
+                "scores": list(spec.scores),
+            }
+        )
+    return {"scores": list(project.scores), "classifiers": described, "pad_single_rows": pad}
+
+
+def _report(
+    trained: Trained, difference: float, choices: Mapping[str, Choice], parts: Parts
+) -> dict[str, Any]:
+    return {
+        "rows": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
+        "embedding": {
+            "epochs": len(trained.history),
+            "best_epoch": trained.best + 1,
+            "validation_loss": [epoch.validation_loss for epoch in trained.history],
+            "train_loss": [epoch.train_loss for epoch in trained.history],
+            "parity": difference,
+        },
+        "candidates": {name: choice.table() for name, choice in choices.items()},
+    }

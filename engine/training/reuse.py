@@ -1,0 +1,103 @@
+"""When the model of an earlier bundle still stands: a key over everything that shaped it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from engine.manifest import MODEL
+from engine.model import ENCODING, SCORES
+
+if TYPE_CHECKING:
+    from engine.bundle import Bundle
+    from engine.project import Project
+
+MODEL_PARTS = (MODEL, ENCODING, SCORES)
+LIBRARIES = ("tandem-engine", "numpy", "pyarrow", "torch", "scikit-learn", "skl2onnx", "onnx", "onnxruntime")
+EVALUATION = "evaluation.json"
+
+
+def fingerprint(table: pa.Table) -> str:
+    """SHA-256 of a table's columns and values, however it is cut into chunks."""
+    hashing = _Hashing()
+    whole = table.replace_schema_metadata(None).combine_chunks()
+    with pa.PythonFile(hashing, "w") as sink, pa.ipc.new_stream(sink, whole.schema) as stream:
+        stream.write_table(whole)
+    return "sha256:" + hashing.digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that shape a model."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, str]) -> str:
+    """SHA-256 over what shapes the model: the data, the parts of the project that it is made from, the
+    libraries.
+
+    Rules, policy, outcomes and evaluation are left out: an edit of those keeps the model.
+    """
+    shaped = {
+        "data": dict(data),
+        "fields": project.schema.to_json(),
+        "id": project.id,
+        "labels": {
+            name: [label.column, label.positive, list(label.classes)]
+            for name, label in project.labels.items()
+        },
+        "embedding": project.embedding.to_mapping(),
+        "classifiers": [
+            [name, spec.label, list(spec.candidates), list(spec.scores)]
+            for name, spec in project.classifiers.items()
+        ],
+        "split": [
+            project.split.by,
+            project.split.validation,
+            project.split.test,
+            project.split.seed,
+            project.split.field,
+        ],
+        "libraries": dict(versions),
+    }
+    return "sha256:" + hashlib.sha256(canonical_json(shaped)).hexdigest()
+
+
+def reusable(previous: Bundle | None, key: str) -> tuple[dict[str, bytes], dict[str, Any]] | None:
+    """The model parts of an earlier bundle and the report of how they were learned, if the key is its own."""
+    if previous is None or previous.lineage.get("model_key") != key:
+        return None
+    kept = previous.json(EVALUATION) if EVALUATION in previous.parts else {}
+    report = kept.get("training") if isinstance(kept, dict) else None
+    parts = {path: previous.parts[path] for path in MODEL_PARTS}
+    return parts, report if isinstance(report, dict) else {}
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON whose bytes depend on the value alone."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+class _Hashing:
+    """A file that keeps only the hash of what is written to it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True
