@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from benchmarks.figures import Report, as_json, as_table, machine
 from benchmarks.setting import Unavailable
@@ -35,13 +37,20 @@ def main(arguments: list[str] | None = None) -> int:
         except Unavailable as reason:
             print(f"{name}: not run: {reason}", file=sys.stderr)
             continue
+        except ModuleNotFoundError as missing:
+            print(
+                f"{name}: not run: {missing}; 'make bench' installs what the benchmarks need", file=sys.stderr
+            )
+            return 1
         report = Report(name, machine(), tuple(figures))
         print(as_json(report) if given.json else as_table(report) + "\n", flush=True)
     return 0
 
 
 def _about(name: str) -> str:
-    return (import_module(f"benchmarks.{name}").__doc__ or "").splitlines()[0]
+    """A benchmark's first sentence, read without importing what it needs."""
+    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The stack a team would build instead: torch embedding, scikit-learn classifiers, zen-engine expressions.
 
 Tuned as its users would: evaluation and inference mode, one thread a call, no finiteness checks in
-scikit-learn, all expressions compiled beforehand, values already read and typed. It encodes with our encoding, has our
-network's architecture and the kinds of classifier that the bundle chose (without calibration), keeps no
+scikit-learn, all expressions compiled beforehand, values already read and typed. It encodes with our
+encoding, has our network's architecture and the bundle's kinds of classifier (not calibrated), and keeps no
 reasons.
 """
 

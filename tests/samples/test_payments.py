@@ -86,7 +86,7 @@ def test_rows_are_in_time_order_over_half_a_year(payments: pa.Table) -> None:
 
 
 def test_a_dispute_is_unknown_only_while_it_may_still_come(payments: pa.Table) -> None:
-    """`disputed` is null for some of the last payments, for none of the early ones; most frauds are disputed."""
+    """`disputed` is null for some of the last payments, for no early one; most frauds are disputed."""
     assert month(payments, first=1, last=3)["disputed"].null_count == 0
     assert 0 < payments["disputed"].null_count < 0.1 * ROWS
     frauds = payments.filter(payments["fraud"])["disputed"].drop_null()

@@ -1,0 +1,57 @@
+"""Benchmarks: what they print is a table for people, one object for machines, and honest about targets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_without_a_name_they_are_listed() -> None:
+    """`python -m benchmarks` lists every benchmark with its first sentence, and runs none."""
+    done = benchmarks()
+    assert done.returncode == 0
+    assert [
+        line.split()[0] for line in done.stdout.splitlines()
+    ] == ["adult", "startup", "decide", "reload", "score"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    """A mistyped name ends with the names there are."""
+    done = benchmarks("decied")
+    assert done.returncode == 2
+    assert "decide" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missed_target_is_printed_as_missed() -> None:
+    """The verdict is computed from the figure or its ratio, whichever the target speaks of."""
+    printed = python(
+        "from benchmarks.figures import *\n"
+        "figures = (figure('auc', 0.91, '', target='>= 0.92'),\n"
+        "           against('p50', 10.0, 'us', 'floor', 5.0, target='ratio <= 3'),\n"
+        "           against('speed', 10.0, 'us', 'peer', 90.0, target='ratio >= 8', faster=True),\n"
+        "           figure('seconds', 3, 's'))\n"
+        "report = Report('example', machine(), figures)\n"
+        "print(as_json(report)); print(as_table(report))"
+    )
+    first, *table = printed.splitlines()
+    whole = json.loads(first)
+    assert [item["met"] for item in whole["figures"]] == [False, True, True, None]
+    assert [item["ratio"] for item in whole["figures"]] == [None, 2.0, 9.0, None]
+    for item in whole["figures"]:
+        assert list(item) == ["name", "value", "unit", "peer", "peer_value", "ratio", "target", "met"]
+    assert table[3].endswith(">= 0.92     NO")
