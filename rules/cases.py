@@ -34,8 +34,7 @@ def check_case(
     for name, (value, path) in case.given.items():
         variable = variables.get(name)
         if variable is None:
-            hint = nearest(name, variables)
-            problems.append(document.problem(path, f"unknown field '{name}'", hint, key=True))
+            problems.append(document.problem(path, *_unknown_field(name, rule, variables), key=True))
         elif message := _refused(value, variable):
             problems.append(document.problem(path, message))
         else:
@@ -67,6 +66,12 @@ def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
             if case.expect not in got:
                 problems.append(_failed(rule, case, got[0], values))
     return tuple(sorted(problems))
+
+
+def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
+    if rule.stage == "before" and name.split(".")[0] in ("scores", "proposed"):
+        return f"a rule of stage 'before' is not given '{name}': the model has not run yet", "use stage: after"
+    return f"unknown field '{name}'", nearest(name, variables)
 
 
 def _failed(rule: CheckedRule, case: CheckedCase, got: str, values: Mapping[str, Any]) -> Problem:

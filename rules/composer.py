@@ -12,7 +12,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from rules.errors import CheckFailed, Problem
 
 MAX_DEPTH = 40
-MAX_VALUES = 500_000
+MAX_VALUES = 200_000
 MAX_PROBLEMS = 50
 
 _CONSTANTS = {
@@ -171,7 +171,9 @@ class _Composer:
         said = getattr(error, "problem", None) or str(error)
         here = self.text[index : index + 1]
         message, hint = f"not YAML: {said}", ""
-        if here == "\t":
+        if index >= len(self.text.rstrip()):
+            message, hint = "the file ends inside a value", "close every bracket and quote"
+        elif here == "\t":
             message, hint = "a tab where YAML wants spaces", "indent with spaces"
         elif said == "found character that cannot start any token":
             message, hint = f"a value cannot start with '{here}'", _QUOTE

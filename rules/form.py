@@ -44,7 +44,8 @@ class Form:
 
     def text(self, path: Path, value: Any) -> str:
         if not isinstance(value, str):
-            self.wrong(path, _quoted(path), "text", value, "put it in quotes" if value is not None else "")
+            hint = "put it in quotes" if isinstance(value, bool | int | float) else ""
+            self.wrong(path, _quoted(path), "text", value, hint)
             return ""
         return value
 

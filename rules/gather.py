@@ -88,6 +88,7 @@ class Gathered:
                 if source.name in refused:
                     message = f"'{source.name}' cannot name a list: the name is taken"
                     self.problems.append(filters.document.problem(source.path, message, key=True))
+                    self.lists.pop(source.name, None)
 
     def finish(self, rules: list[CheckedRule], variables: tuple[Variable, ...]) -> CheckedRules:
         if self.problems:
