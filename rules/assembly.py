@@ -136,7 +136,7 @@ def _adjust(
 def _strongest(
     bounds: Sequence[tuple[Act, float | None]], rows: Mapping[int, Any], n: int, none: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give for each row the strongest bound of its fired rules (lowest below an infinite `none`), and its rule."""
+    """Give for each row the strongest bound of its fired rules, or `none` (an infinity), and whose it is."""
     value = np.full(n, none)
     by = np.full(n, -1, dtype=np.int32)
     for act, bound in bounds:
