@@ -94,8 +94,8 @@ def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source:
     ways = {
         "model": model_alone(runtime, rows.fields, scores),
         "filters": filters_alone(runtime, rows.fields),
-        "together": together(runtime, rows.fields),
     }
+    ways["together"], decided = together(runtime, rows.fields)
     label = project.evaluation.label or (next(iter(project.labels)) if len(project.labels) == 1 else None)
     acted = project.evaluation.acted or project.outcomes[1:]
     positive = _positive(project, rows, label)
@@ -112,7 +112,7 @@ def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source:
         acted=tuple(acted),
         ways=judged,
         classifiers=judge_classifiers(runtime.model.classifiers, runtime.model.scores, scores, rows.codes),
-        rules=tuple(judge_rules(runtime, ways["together"], ways["model"], positive)),
+        rules=tuple(judge_rules(runtime.rules, decided, ways["model"].outcome, positive)),
         warnings=rows.warnings,
         problems=rows.problems,
     )
@@ -155,7 +155,7 @@ def _value(
     columns = {
         **dict(zip(rows.fields.schema.names, rows.fields.columns, strict=True)),
         **way.seen,
-        "outcome": pa.array(np.array(outcomes, object)[way.outcome], pa.string()),
+        "outcome": pa.array(outcomes, pa.string()).take(pa.array(way.outcome)),
         **{f"label.{name}": _truth(project, name, codes) for name, codes in rows.codes.items()},
     }
     values, valid = columnar.value(expression, {}).evaluate(pa.RecordBatch.from_pydict(columns))
@@ -171,5 +171,4 @@ def _truth(project: Project, name: str, codes: np.ndarray) -> pa.Array:
     missing = codes == MISSING
     if project.labels[name].binary:
         return pa.array(codes == 1, pa.bool_(), mask=missing)
-    classes = np.array(project.labels[name].classes, object)
-    return pa.array(classes[codes], pa.string(), mask=missing)
+    return pa.array(project.labels[name].classes, pa.string()).take(pa.array(codes, mask=missing))

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-
-from engine.evaluation.deciding import Deciding
 
 if TYPE_CHECKING:
-    from engine.decide import Runtime
+    from engine.decided import Decided
+    from rules.ruleset import RuleSet
 
 
 def judge_rules(
-    runtime: Runtime, together: Deciding, model: Deciding, positive: np.ndarray | None
+    rules: RuleSet, decided: Decided, alone: np.ndarray, positive: np.ndarray | None
 ) -> list[dict[str, Any]]:
     """One row a rule, in the rules' order.
 
@@ -26,56 +24,46 @@ def judge_rules(
     decided: rows whose outcome the rule set; overrode: of these, rows that the model alone decides
     otherwise. positive_share: share of positives among the labelled rows in which it fired (for mode
     shadow, would have).
+
+    `alone` `(n,)` are the outcomes of the model alone; `positive` `(n,)` is 1, 0, or −1 for a missing label.
     """
-    table = together.decisions
-    if table is None:
-        raise ValueError("rules are judged by the engine's own decisions")
-    ids = runtime.rules.rules
-    decided_by = _codes(table.column("decided_by"), ids)
-    other = together.outcome != model.outcome
-    lists = {name: _rule_and_row(table.column(name), ids) for name in ("fired", "shadow", "unknown")}
-    counts = {name: np.bincount(rules, minlength=len(ids)) for name, (rules, _) in lists.items()}
-    decided = np.bincount(decided_by[decided_by >= 0], minlength=len(ids))
-    overrode = np.bincount(decided_by[(decided_by >= 0) & other], minlength=len(ids))
-    held = tuple(np.concatenate(pair) for pair in zip(lists["fired"], lists["shadow"], strict=True))
-    shares = _positive_shares(held[0], held[1], positive, len(ids))
+    ids = rules.rules
+    by_rule = decided.decided_by >= 0
+    other = by_rule & (decided.outcome != alone)
+    lists = {name: _rule_and_row(decided.lists[name], ids) for name in ("fired", "shadow", "unknown")}
+    counts = {name: np.bincount(places, minlength=len(ids)) for name, (places, _) in lists.items()}
+    counts["decided"] = np.bincount(decided.decided_by[by_rule], minlength=len(ids))
+    counts["overrode"] = np.bincount(decided.decided_by[other], minlength=len(ids))
+    places, rows = (np.concatenate(pair) for pair in zip(lists["fired"], lists["shadow"], strict=True))
+    shares = _positive_shares(places, rows, positive, len(ids))
     return [
         {
             "id": rule,
-            "mode": runtime.rules.rule(rule).rule.mode,
-            "fired": int(counts["fired"][place]),
-            "decided": int(decided[place]),
-            "overrode": int(overrode[place]),
-            "shadow": int(counts["shadow"][place]),
-            "unknown": int(counts["unknown"][place]),
+            "stage": rules.rule(rule).rule.stage,
+            "mode": rules.rule(rule).rule.mode,
+            **{name: int(of[place]) for name, of in counts.items()},
             "positive_share": shares[place],
         }
         for place, rule in enumerate(ids)
     ]
 
 
-def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> np.ndarray:
-    """Places of a column's texts among `names`, −1 for others: `(n,)` int64."""
-    if isinstance(column.type, pa.DictionaryType):
-        column = column.cast(column.type.value_type)
-    places = pc.index_in(column, value_set=pa.array(names, pa.string())).fill_null(-1)
-    codes: np.ndarray = places.to_numpy().astype(np.int64)
-    return codes
-
-
-def _rule_and_row(column: pa.ChunkedArray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A column of lists of rule ids as pairs: the rule's place, the row's number; both `(pairs,)` int64."""
-    whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
-    rows = pc.list_parent_indices(whole).to_numpy().astype(np.int64)
-    return _codes(pa.chunked_array([pc.list_flatten(whole)]), names), rows
+def _rule_and_row(lists: pa.ListArray, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of rule ids as pairs: the rule's place among `ids`, the row's number; both `(pairs,)` int64."""
+    offsets = lists.offsets.to_numpy()
+    values = lists.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    names = values.dictionary.to_pylist()
+    place = np.array([ids.index(name) if name in ids else -1 for name in names], np.int64)
+    rows = np.repeat(np.arange(len(lists)), np.diff(offsets))
+    return place[values.indices.to_numpy(zero_copy_only=False)], rows
 
 
 def _positive_shares(
-    rules: np.ndarray, rows: np.ndarray, positive: np.ndarray | None, count: int
+    places: np.ndarray, rows: np.ndarray, positive: np.ndarray | None, count: int
 ) -> list[float | None]:
     if positive is None:
         return [None] * count
     known = positive[rows] >= 0
-    labelled = np.bincount(rules[known], minlength=count)
-    positives = np.bincount(rules[known], weights=positive[rows][known], minlength=count)
-    return [float(yes / rows) if rows else None for yes, rows in zip(positives, labelled, strict=True)]
+    labelled = np.bincount(places[known], minlength=count)
+    positives = np.bincount(places[known], weights=positive[rows][known], minlength=count)
+    return [float(yes / of) if of else None for yes, of in zip(positives, labelled, strict=True)]

@@ -41,7 +41,8 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray) -> Calibration:
 def log_losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """−log of the probability given to each row's own class: `(n, classes)`, `(n,)` → `(n,)` float64."""
     own = probabilities[np.arange(len(codes)), codes]
-    return -np.log(np.clip(own, LEAST_PROBABILITY, 1.0))
+    losses: np.ndarray = -np.log(np.clip(own, LEAST_PROBABILITY, 1.0))
+    return losses
 
 
 def cross_fitted_losses(margins: np.ndarray, codes: np.ndarray, seed: int) -> np.ndarray:
@@ -119,9 +120,11 @@ def _fit_temperature(margins: np.ndarray, codes: np.ndarray) -> Calibration:
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
     # σ(x) = ½ (1 + tanh(x/2)) neither overflows nor needs a branch.
-    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+    squashed: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return squashed
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return shares

@@ -7,12 +7,14 @@ whose exported graph differs from scikit-learn on those rows is out of the runni
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engine.errors import TandemError
 from engine.training.calibrate import Calibration, cross_fitted_losses, fit_calibration
@@ -91,16 +93,19 @@ def run_candidates(
     kinds: Sequence[str], train: Rows, validation: Rows, classes: int, seed: int
 ) -> list[Candidate]:
     """Fit each kind on training rows, calibrate and export it; simplest kind first."""
-    guide = importance(train.embedding, train.codes)
-    candidates = []
-    for kind in sorted(kinds, key=KINDS.index):
-        tried = [
-            _judged(fitted, validation, seed)
-            for fitted in fit_kind(kind, train.embedding, train.codes, guide, seed)
-        ]
-        best = min(tried, key=lambda one: float(one.losses.mean()))
-        candidates.append(_exported(best, validation.embedding, classes))
-    return candidates
+    # One thread: on few cores the libraries' threads wait for each other ten times as long as they work, and
+    # sums come out the same on any number of cores.
+    with threadpool_limits(1), warnings.catch_warnings():
+        # A fit that stopped early, or on a nearly singular matrix, is judged by its losses like any other.
+        warnings.simplefilter("ignore")
+        guide = importance(train.embedding, train.codes)
+        candidates = []
+        for kind in sorted(kinds, key=KINDS.index):
+            fits = fit_kind(kind, train.embedding, train.codes, guide, seed)
+            tried = [_judged(fitted, validation, seed) for fitted in fits]
+            best = min(tried, key=lambda one: float(one.losses.mean()))
+            candidates.append(_exported(best, validation.embedding, classes))
+        return candidates
 
 
 def choose(candidates: Sequence[Candidate]) -> Choice:

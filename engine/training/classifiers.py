@@ -52,10 +52,10 @@ class Fitted:
         """`(n, width)` float32 → `(n, 1)` float64 for two classes, `(n, classes)` for more."""
         seen = self.view.transform(embedding.astype(np.float64))
         if self.kind in LINEAR:
-            margins = self.model.decision_function(seen)
+            margins: np.ndarray = self.model.decision_function(seen)
             return margins.reshape(len(margins), -1)
         if self.kind == "naive-bayes":
-            logs = self.model.predict_joint_log_proba(seen)
+            logs: np.ndarray = self.model.predict_joint_log_proba(seen)
         else:
             logs = np.log(np.clip(self.model.predict_proba(seen), self.floor, 1.0))
         return logs if logs.shape[1] > 2 else logs[:, 1:] - logs[:, :1]
@@ -89,7 +89,8 @@ def importance(embedding: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Weight of each standardised dimension in a strongly regularised logistic model: `(width,)` float64."""
     scaled = StandardScaler().fit_transform(embedding.astype(np.float64))
     weights = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes).coef_
-    return np.linalg.norm(weights, axis=0)
+    lengths: np.ndarray = np.linalg.norm(weights, axis=0)
+    return lengths
 
 
 def low_dimensional_view(rows: np.ndarray, guide: np.ndarray) -> Pipeline:
