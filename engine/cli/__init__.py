@@ -1,1 +1,18 @@
-"""The command line: one thin file a command."""
+"""The command line: one thin file a command. `main` is what the `tandem` script runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `tandem` with these arguments (the process's own by default) and give its exit code.
+
+    0: done. 1: what was given is wrong, and every problem was listed. 2: the command was misused.
+    130: interrupted.
+    """
+    from engine.cli.app import run
+
+    return run(arguments)

@@ -7,7 +7,6 @@ edit that does not check changes nothing but the status. See docs/decisions/0005
 
 from __future__ import annotations
 
-import getpass
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pathlib import Path
 from engine.bundle import Bundle
 from engine.errors import TandemError
 from engine.lifecycle.edit import checked_for, edited
-from engine.lifecycle.names import Act, Name
+from engine.lifecycle.names import Act, Name, current_user
 from engine.lifecycle.registry import EDITED, Registry
 from engine.lifecycle.watch import Look, look, look_at, state
 from engine.status import Status
@@ -160,7 +159,7 @@ class Live:
         if not self._registry.has(bundle.digest):
             self._registry.put(bundle)
         act = Act(
-            "edited", _who(), now, f"{_changed(self._served, bundle)} saved", files, basis=move.entry.id
+            "edited", current_user(), now, f"{_changed(self._served, bundle)} saved", files, basis=move.entry.id
         )
         # INVARIANT: kept before it decides, so that a decision never names a bundle that cannot be found.
         self._registry.names.move(EDITED, bundle.digest, act)
@@ -181,9 +180,3 @@ def _changed(old: Bundle, new: Bundle) -> str:
     names = {*old.folder("rules/"), *old.folder("lists/"), *new.folder("rules/"), *new.folder("lists/")}
     return ", ".join(sorted(name for name in names if old.parts.get(name) != new.parts.get(name))) or "files"
 
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -9,6 +9,7 @@ the name and the journal never disagree, wherever a process was killed. See docs
 from __future__ import annotations
 
 import fcntl
+import getpass
 import json
 import os
 import re
@@ -187,6 +188,14 @@ class Names:
             yield
         finally:
             os.close(descriptor)
+
+
+def current_user() -> str:
+    """The name of whoever runs this process, for the journal."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def _wait_for(descriptor: int, path: Path) -> None:

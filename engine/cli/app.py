@@ -1,0 +1,104 @@
+"""The `tandem` command: its sub-commands, and what becomes of every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from engine.cli import (
+    check,
+    diff,
+    evaluate,
+    explain,
+    fit,
+    init,
+    log,
+    promote,
+    rollback,
+    score,
+    show,
+)
+from engine.cli import list as list_
+from engine.cli.console import complain
+
+WRONG, MISUSED, INTERRUPTED = 1, 2, 130
+
+COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("init", init.command),
+    ("fit", fit.command),
+    ("evaluate", evaluate.command),
+    ("check", check.command),
+    ("score", score.command),
+    ("explain", explain.command),
+    ("show", show.command),
+    ("promote", promote.command),
+    ("rollback", rollback.command),
+    ("list", list_.command),
+    ("log", log.command),
+    ("diff", diff.command),
+)
+
+app = typer.Typer(
+    name="tandem",
+    help="Scores passed through rules, under one digest: fit, check, score, explain, promote, roll back.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _command in COMMANDS:
+    app.command(_name)(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"tandem {version_of('tandem-engine')}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and give the exit code; bad input ends in a message, never in a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = typer.main.get_command(app).main(args=given, prog_name="tandem", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as misuse:
+        misuse.show()
+        return MISUSED
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted; nothing half-written was left behind")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as in `tandem log | head`. Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as failed:
+        complain(_of_the_system(failed))
+        return WRONG
+    except MemoryError:
+        complain("out of memory; nothing half-written was left behind")
+        return WRONG
+    except ValueError as wrong:
+        if not _is_ours(wrong):
+            raise
+        complain(str(wrong))
+        return WRONG
+    return code if isinstance(code, int) else 0
+
+
+def _is_ours(error: ValueError) -> bool:
+    """Whether an error was written for the user: one of the three packages' own."""
+    return type(error).__module__.partition(".")[0] in {"engine", "rules", "embeddings"}
+
+
+def _of_the_system(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason

@@ -1,0 +1,83 @@
+"""`tandem show`: what a bundle is, where it comes from and how good it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.options import HERE, AsJson, BundleArgument, ProjectDir
+
+if TYPE_CHECKING:
+    from engine.bundle import Bundle
+
+
+def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJson = False) -> None:
+    """Show a bundle: lineage, parts, classifiers and the candidates they won against, rules, evaluation."""
+    from engine.cli.console import say_json
+    from engine.cli.target import find_bundle
+
+    bundle = find_bundle(ref, project)
+    described = _described(bundle)
+    if as_json:
+        return say_json(described)
+    return _print(described)
+
+
+def _described(bundle: Bundle) -> dict[str, Any]:
+    rules = [_rule(rule) for name, data in bundle.folder("rules/").items() for rule in _rules(name, data)]
+    return {
+        "digest": bundle.digest,
+        "created": bundle.manifest.created.isoformat(timespec="seconds"),
+        "lineage": dict(bundle.lineage),
+        "parts": {name: {"sha256": part.sha256, "size": part.size} for name, part in bundle.manifest.parts.items()},
+        "outcomes": bundle.json("schema.json")["outcomes"],
+        "classifiers": bundle.json("model/scores.json").get("classifiers", []),
+        "rules": rules,
+        "evaluation": bundle.json("evaluation.json") if "evaluation.json" in bundle.parts else None,
+    }
+
+
+def _rules(name: str, data: bytes) -> list[dict[str, Any]]:
+    from rules.reader import read_yaml
+
+    return [{**rule, "file": name} for rule in (read_yaml(data, name).root or {}).get("rules") or ()]
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    does = next((f"{key} {rule[key]}" for key in ("decide", "cap", "floor", "tag") if key in rule), "")
+    return {
+        "id": rule.get("id"),
+        "file": rule["file"],
+        "stage": rule.get("stage", "after"),
+        "mode": rule.get("mode", "enforce"),
+        "when": rule.get("when"),
+        "does": does,
+    }
+
+
+def _print(described: dict[str, Any]) -> None:
+    from engine.cli.console import heading, say, say_table
+    from engine.evaluation.report import render
+
+    lineage = described["lineage"]
+    say(f"bundle   {described['digest']}")
+    say(f"created  {described['created']} by {lineage.get('made_by', 'unknown')}")
+    say(f"parent   {lineage.get('parent') or '–'}")
+    for name, version in (lineage.get("data") or {}).items():
+        say(f"{name:8} {version}")
+    heading("Parts")
+    parts = described["parts"].items()
+    say_table(("part", "bytes", "sha256"), [(name, part["size"], part["sha256"][:12]) for name, part in parts])
+    heading("Classifiers")
+    rows = [
+        (one.get("name"), one.get("label"), one.get("kind"), ", ".join(one.get("scores", ())))
+        for one in described["classifiers"]
+    ]
+    say_table(("classifier", "label", "chosen", "scores"), rows)
+    heading("Rules")
+    rows = [(rule["id"], rule["stage"], rule["mode"], rule["does"], rule["file"]) for rule in described["rules"]]
+    say_table(("rule", "stage", "mode", "does", "file"), rows)
+    heading("Evaluation")
+    if described["evaluation"] is None:
+        say("not evaluated: its rules were edited live; 'tandem evaluate BUNDLE DATA' evaluates it")
+    else:
+        say(render(described["evaluation"]).rstrip())

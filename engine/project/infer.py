@@ -1,0 +1,180 @@
+"""A first project.yaml and rule file from a labelled table: types, nullability, a policy to start from."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.errors import InputError
+from engine.schema import NAME, RESERVED
+from rules.errors import nearest
+
+ROWS_LOOKED_AT = 200_000
+MOST_CLASSES = 50
+TEXT_LENGTH = 20  # characters in the mean, from which free text is likelier than a category
+YES = ("true", "1", "1.0", "yes", "y", "t")
+_ID = re.compile(r"(?:.*_)?(?:id|uuid|key)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """The two files of a first project, and what the reader should know."""
+
+    project: str
+    rules: str
+    notes: tuple[str, ...]
+
+
+def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Inferred:
+    """Write project.yaml and an example rule file for `table`, whose column `label` is to be predicted.
+
+    `data` is the table's file as seen from the project's folder. Raises InputError where there is nothing to
+    learn from.
+    """
+    if label not in table.column_names:
+        raise InputError(f"no column '{label}' in {data}; {nearest(label, table.column_names)}")
+    if table.num_rows == 0:
+        raise InputError(f"{data}: no rows")
+    table = table.slice(0, ROWS_LOOKED_AT)
+    classes = _classes(table.column(label), label)
+    notes: list[str] = []
+    fields: dict[str, str] = {}
+    identity = None
+    for column in table.column_names:
+        if column == label:
+            continue
+        if not NAME.fullmatch(column) or column in RESERVED:
+            notes.append(f"column '{column}' is left out: a field's name is letters, digits and _")
+        elif identity is None and _is_identity(column, table.column(column)):
+            identity = column
+        else:
+            fields[column] = _field(table.column(column))
+    if not fields:
+        raise InputError(f"{data}: no column besides '{label}' can be a field")
+    target = re.sub(r"[^A-Za-z0-9_]", "_", label)
+    target = target if NAME.fullmatch(target) and target not in RESERVED else "target"
+    many = len(classes) > 2
+    positive = None if many else _positive(classes)
+    score = f"{target}.{_word(classes[-1][0])}" if many else target
+    lines = [
+        f"name: {_scalar(name)}",
+        *([f"id: {identity}"] if identity else []),
+        "fields:",
+        *(f"  {field}: {body}" for field, body in fields.items()),
+        "outcomes: [accept, review, reject]        # mildest to most severe",
+        "labels:",
+        f"  {target}: {{column: {_scalar(label)}, {_meaning(classes, positive)}}}",
+        "embedding: {width: 32, seed: 7}",
+        "classifiers:",
+        f"  {target}: {{label: {target}, candidates: [logistic, naive-bayes, tree]}}",
+        "policy:                                   # what the model alone decides; first match wins",
+        f"  - {{when: scores.{score} >= 0.8, decide: reject}}",
+        f"  - {{when: scores.{score} >= 0.5, decide: review}}",
+        '  - {when: "true", decide: accept}',
+        "split: {by: random, validation: 0.15, test: 0.2, seed: 7}",
+        f"data: {{train: {_scalar(data)}}}",
+        "evaluation:",
+        f"  label: {target}",
+        "  acted: [review, reject]",
+        "",
+    ]
+    return Inferred("\n".join(lines), _example(target, score), tuple(notes))
+
+
+def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
+    """The label's values with their counts, the most frequent first."""
+    counts = column.drop_null().value_counts()
+    found = sorted(((one["values"], one["counts"]) for one in counts.to_pylist()), key=lambda one: -one[1])
+    if len(found) < 2:
+        raise InputError(f"label '{label}' has one value only: there is nothing to learn")
+    if len(found) > MOST_CLASSES:
+        raise InputError(f"label '{label}' has {len(found)} different values, more than {MOST_CLASSES} classes")
+    return found
+
+
+def _positive(classes: list[tuple[Any, int]]) -> Any:
+    """The value that means yes: one that says so, else the rarer one."""
+    said = [value for value, _ in classes if str(value).lower() in YES]
+    return said[0] if said else classes[-1][0]
+
+
+def _meaning(classes: list[tuple[Any, int]], positive: Any) -> str:
+    if positive is not None:
+        return f"positive: {_scalar(positive)}"
+    return f"classes: [{', '.join(_scalar(str(value)) for value, _ in classes)}]"
+
+
+def _is_identity(name: str, column: pa.ChunkedArray) -> bool:
+    if not _ID.fullmatch(name) or column.null_count or pa.types.is_floating(column.type):
+        return False
+    return bool(pc.count_distinct(column).as_py() == len(column))
+
+
+def _field(column: pa.ChunkedArray) -> str:
+    nullable = column.null_count > 0
+    if pa.types.is_floating(column.type):
+        nullable = nullable or bool(pc.any(pc.is_nan(column)).as_py())
+    return f"{{type: {_type(column)}{', nullable: true' if nullable else ''}}}"
+
+
+def _type(column: pa.ChunkedArray) -> str:
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return "bool"
+    if pa.types.is_integer(kind):
+        return "int"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "float"
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "timestamp"
+    texts = column.cast(pa.string()).drop_null()
+    if len(texts) == 0:
+        return "category"
+    if _are_times(texts):
+        return "timestamp"
+    length = pc.mean(pc.utf8_length(texts)).as_py()
+    repeated = pc.count_distinct(texts).as_py() <= 0.5 * len(texts)
+    return "category" if repeated or length < TEXT_LENGTH else "text"
+
+
+def _are_times(texts: pa.ChunkedArray) -> bool:
+    from engine.values import time_of_text
+
+    some = texts.slice(0, 1000).to_pylist()
+    return all(len(text) >= 10 and time_of_text(text) is not None for text in some)
+
+
+def _word(value: Any) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", str(value).lower())
+
+
+def _scalar(value: Any) -> str:
+    """A YAML scalar: plain where that reads back as the same text, else in JSON's quotes, which YAML shares."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value)
+    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]", text)
+    return text if plain and text.lower() not in ("true", "false", "null") else json.dumps(text)
+
+
+def _example(target: str, score: str) -> str:
+    return f"""\
+filters: example
+rules:
+  # A filter on top of the model. In mode `shadow` it is noted in every decision and changes none; try `enforce`.
+  - id: close-call
+    when: scores.{score} >= 0.4 && proposed == 'accept'
+    decide: review
+    reason: CLOSE_CALL
+    mode: shadow
+    tests:
+      - {{given: {{scores: {{{score}: 0.45}}, proposed: accept}}, expect: review}}
+      - {{given: {{scores: {{{score}: 0.10}}, proposed: accept}}, expect: none}}
+"""
