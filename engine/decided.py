@@ -1,0 +1,172 @@
+"""Decisions of n rows, in columns: as codes while they are made, as Arrow columns where they go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.decision import POLICY
+from engine.values import EPOCH, MICROSECOND
+from rules.verdict import Verdicts, join_lists, list_array
+
+TEXTS = ("reasons", "fired", "shadow", "unknown", "tags")  # the columns of lists, in the order they stand
+NAME = pa.dictionary(pa.int32(), pa.string())
+MOMENT = pa.timestamp("us", "UTC")
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """n decisions.
+
+    outcome, proposed: `(n,)` int16 codes over the outcomes, -1 where the model was not run.
+    decided_by: `(n,)` int32 codes over the rules, -1 for the policy.
+    scores: `(n, scores)` float64, NaN for none.
+    adjusted: for each score that a rule bounds, `(n,)` float64, NaN where it was left as it is.
+    lists: n lists of dictionary-encoded text for each of `TEXTS`.
+    fired_counts: `(rules,)`, in how many rows each rule fired.
+    """
+
+    outcome: np.ndarray
+    proposed: np.ndarray
+    decided_by: np.ndarray
+    scores: np.ndarray
+    adjusted: Mapping[str, np.ndarray]
+    lists: Mapping[str, pa.ListArray]
+    fired_counts: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        before: Verdicts,
+        after: Verdicts,
+        rest: np.ndarray,
+        outcome: np.ndarray,
+        decided_by: np.ndarray,
+        proposed: np.ndarray,
+        scores: np.ndarray,
+    ) -> Decided:
+        """Put together what rules of stage `before` decided and, at the rows `rest`, what came after."""
+        rows = len(before)
+        bounded = {
+            name: np.where(after.changed[name], values, np.nan) for name, values in after.adjusted.items()
+        }
+        return cls(
+            outcome=_spread(outcome, rest, before.outcome),
+            proposed=_spread(proposed, rest, np.full(rows, -1, proposed.dtype)),
+            decided_by=_spread(decided_by, rest, before.decided_by),
+            scores=_spread(scores, rest, np.full((rows, scores.shape[1]), np.nan)),
+            adjusted={name: _spread(new, rest, np.full(rows, np.nan)) for name, new in bounded.items()},
+            lists={name: _joined(getattr(before, name), getattr(after, name), rest) for name in TEXTS},
+            fired_counts=before.fired_counts + after.fired_counts,
+        )
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+
+def decision_schema(scores: Iterable[str], adjusts: Iterable[str]) -> pa.Schema:
+    """Give the columns of decisions: the same as the fields of a `Decision`."""
+    lists = [pa.field(name, pa.list_(pa.string())) for name in TEXTS]
+    return pa.schema(
+        [
+            pa.field("id", pa.string()),
+            pa.field("outcome", NAME),
+            pa.field("proposed", NAME),
+            pa.field("decided_by", NAME),
+            *(pa.field(f"scores.{name}", pa.float64()) for name in scores),
+            *(pa.field(f"adjusted.{name}", pa.float64()) for name in adjusts),
+            *lists,
+            pa.field("bundle", NAME),
+            pa.field("at", MOMENT),
+        ]
+    )
+
+
+def decision_columns(
+    decided: Decided,
+    schema: pa.Schema,
+    *,
+    ids: pa.Array,
+    outcomes: tuple[str, ...],
+    rules: tuple[str, ...],
+    digest: str,
+    now: datetime,
+) -> pa.RecordBatch:
+    """Give n decisions as Arrow columns; `schema` is what `decision_schema` gave."""
+    rows = len(decided)
+    deciders = np.where(decided.decided_by < 0, len(rules), decided.decided_by)
+    moment = (now - EPOCH) // MICROSECOND
+    columns: dict[str, pa.Array] = {
+        "id": ids,
+        "outcome": _names(decided.outcome, outcomes),
+        "proposed": _names(decided.proposed, outcomes),
+        "decided_by": _names(deciders, (*rules, POLICY)),
+        "bundle": _names(np.zeros(rows, np.int32), (digest,)),
+        "at": pa.array(np.full(rows, moment, np.int64)).view(MOMENT),
+    }
+    scored = [field.name for field in schema if field.name.startswith("scores.")]
+    columns |= {name: _numbers(decided.scores[:, place]) for place, name in enumerate(scored)}
+    columns |= {f"adjusted.{name}": _numbers(values) for name, values in decided.adjusted.items()}
+    columns |= {name: _texts(lists) for name, lists in decided.lists.items()}
+    return pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
+
+
+def with_columns(batch: pa.RecordBatch, columns: Iterable[tuple[str, Any]]) -> pa.RecordBatch:
+    """Give the batch with these columns added, or put in the place of those of the same name."""
+    arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name, values in columns:
+        arrays[name] = _numbers(values) if isinstance(values, np.ndarray) else values
+    return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def take_rows(batch: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
+    """Give these rows of a batch; the batch itself where they are all of it."""
+    return batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
+
+
+def _spread(values: np.ndarray, rows: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Put `values` at `rows` of `whole`, left as it is elsewhere."""
+    if len(rows) == len(whole):
+        return values
+    spread = whole.copy()
+    spread[rows] = values
+    return spread
+
+
+def _joined(before: pa.ListArray, after: pa.ListArray, rest: np.ndarray) -> pa.ListArray:
+    """Append the lists of `after`, about the rows `rest`; what the list before it has is not said again."""
+    if len(rest) == len(before) and not len(before.values):
+        return after
+    joined = join_lists(before, after, rest)
+    if not len(before.values) or not len(after.values):
+        return joined
+    offsets, codes = joined.offsets.to_numpy(), joined.values.indices.to_numpy()
+    rows = np.repeat(np.arange(len(joined)), np.diff(offsets))
+    _, first = np.unique(rows * len(joined.values.dictionary) + codes, return_index=True)
+    if len(first) == len(codes):
+        return joined
+    kept = np.sort(first)
+    counts = np.bincount(rows[kept], minlength=len(joined))
+    starts = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
+    return list_array(starts, codes[kept], joined.values.dictionary)
+
+
+def _names(codes: np.ndarray, names: tuple[str, ...]) -> pa.Array:
+    mask = codes < 0
+    indices = pa.array(codes.astype(np.int32, copy=False), mask=mask if mask.any() else None)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    """Make a column of floats, null for NaN."""
+    return pa.array(values, pa.float64(), from_pandas=True)
+
+
+def _texts(lists: pa.ListArray) -> pa.Array:
+    values = lists.values.dictionary_decode().cast(pa.string())
+    return pa.ListArray.from_arrays(lists.offsets, values)

@@ -1,0 +1,34 @@
+"""Work over blocks in two threads: results in the order of the blocks, few of them in memory at a time.
+
+onnxruntime, NumPy and Arrow let go of Python's lock while they work, so that threads are enough.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+THREADS = 2
+AHEAD = 2  # blocks waiting beyond those in work
+
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+
+
+def in_order(
+    work: Callable[[Given], Done], blocks: Iterable[Given], *, threads: int = THREADS
+) -> Iterator[Done]:
+    """Give `work(block)` for each block, in order; blocks are taken in this thread, as results are taken."""
+    waiting: deque[Future[Done]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="tandem-block")
+    try:
+        for block in blocks:
+            waiting.append(pool.submit(work, block))
+            if len(waiting) >= threads + AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

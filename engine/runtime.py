@@ -1,0 +1,134 @@
+"""The runtime: one bundle, opened for deciding; nothing of it ever changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from engine.bundle import Bundle
+from engine.errors import BundleError, InputError
+from engine.manifest import MODEL
+from engine.model import ENCODING, SCORES, Model
+from engine.schema import Schema
+from rules.checked_rules import CheckedRules
+from rules.errors import RulesError
+from rules.policy import Policy
+from rules.restore import restore_rules
+from rules.ruleset import RuleSet
+
+SCHEMA = "schema.json"
+POLICY_PART = "policy.json"
+EXPRESSIONS = "expressions.json"
+MODEL_PARTS = (MODEL, ENCODING, SCORES, SCHEMA)
+
+
+@dataclass(frozen=True, eq=False)
+class Runtime:
+    """What decides: the schema, the model, the policy and the rules of one bundle. Safe to share."""
+
+    bundle: Bundle
+    schema: Schema
+    outcomes: tuple[str, ...]
+    id_column: str | None
+    model: Model
+    policy: Policy
+    rules: RuleSet
+    score_variables: tuple[str, ...]
+    outcome_names: pa.Array
+    no_scores: Mapping[str, None]
+
+    @classmethod
+    def open(
+        cls, bundle: Bundle, *, checked: CheckedRules | None = None, like: Runtime | None = None
+    ) -> Runtime:
+        """Open a bundle for deciding.
+
+        `checked` are its rules where they have just been checked. The model of `like` is used again where it
+        is the same, as after a rule edit. Raises BundleError naming the part that cannot be used.
+        """
+        described = _read_schema(bundle)
+        schema = Schema.from_json(described["fields"])
+        if like is not None and _same_model(bundle, like.bundle):
+            model = like.model
+        else:
+            model = Model.open(bundle.parts, schema)
+        outcomes = tuple(described["outcomes"])
+        rules = checked or _restore_rules(bundle, model, outcomes)
+        return cls(
+            bundle=bundle,
+            schema=schema,
+            outcomes=outcomes,
+            id_column=described["id"],
+            model=model,
+            policy=_restore_policy(bundle, schema, model, outcomes),
+            rules=RuleSet.compile(rules),
+            score_variables=tuple(f"scores.{name}" for name in model.scores),
+            outcome_names=pa.array(outcomes, pa.string()),
+            no_scores=dict.fromkeys(model.scores),
+        )
+
+    @property
+    def digest(self) -> str:
+        """The digest of the bundle: what every decision names."""
+        return self.bundle.digest
+
+
+def identity(value: Any) -> str | None:
+    """Write a record's id as text: text as it is, a whole number in digits; a missing one stays missing."""
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, float | Decimal):
+        return None if value != value else str(int(value)) if value == value // 1 else str(value)
+    return str(value)
+
+
+def _read_schema(bundle: Bundle) -> dict[str, Any]:
+    described = bundle.json(SCHEMA)
+    if not isinstance(described, dict):
+        raise BundleError("no JSON object", part=SCHEMA)
+    outcomes, id_column = described.get("outcomes"), described.get("id")
+    if not isinstance(outcomes, list) or not outcomes or not all(isinstance(name, str) for name in outcomes):
+        raise BundleError("states no list of outcomes", part=SCHEMA)
+    if id_column is not None and not isinstance(id_column, str):
+        raise BundleError("the id is no column's name", part=SCHEMA)
+    try:
+        Schema.from_json(described.get("fields"))
+    except InputError as error:
+        raise BundleError(str(error), part=SCHEMA) from None
+    return described | {"id": id_column}
+
+
+def _restore_rules(bundle: Bundle, model: Model, outcomes: tuple[str, ...]) -> CheckedRules:
+    try:
+        return restore_rules(
+            bundle.folder("rules/"),
+            bundle.folder("lists/"),
+            bundle.json(EXPRESSIONS),
+            scores=model.scores,
+            outcomes=outcomes,
+        )
+    except RulesError as error:
+        raise BundleError(str(error), part=EXPRESSIONS) from None
+
+
+def _restore_policy(bundle: Bundle, schema: Schema, model: Model, outcomes: tuple[str, ...]) -> Policy:
+    try:
+        policy = Policy.restore(bundle.json(POLICY_PART))
+    except RulesError as error:
+        raise BundleError(str(error), part=POLICY_PART) from None
+    if policy.outcomes != outcomes:
+        raise BundleError("its outcomes are not those of schema.json", part=POLICY_PART)
+    known = {*schema.by_name, *(f"scores.{name}" for name in model.scores)}
+    for condition in policy.conditions:
+        if unknown := condition.variables - known:
+            raise BundleError(f"needs '{min(unknown)}', which a record has not", part=POLICY_PART)
+    return policy
+
+
+def _same_model(bundle: Bundle, other: Bundle) -> bool:
+    ours, theirs = bundle.manifest.parts, other.manifest.parts
+    return all(ours[part].sha256 == theirs[part].sha256 for part in MODEL_PARTS)

@@ -1,0 +1,142 @@
+"""A table in, its decisions as a table out: one row for each row, block by block in two threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.columns import plain_column, value_at
+from engine.decide import decide_block
+from engine.decided import Decided, decision_columns, decision_schema
+from engine.errors import InputError, RowsError
+from engine.parallel import in_order
+from engine.runtime import Runtime, identity
+from engine.tabular import Reject, batches, normalise
+from engine.values import Refused
+
+PROBLEMS = pa.field("problems", pa.list_(pa.string()))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A block of a table after deciding: `decided` is about `rows` of it, `columns` are their decisions."""
+
+    given: pa.RecordBatch
+    ids: pa.Array
+    rows: np.ndarray
+    decided: Decided
+    columns: pa.RecordBatch
+    rejects: tuple[Reject, ...]
+
+
+def decide_table(
+    runtime: Runtime, data: Any, *, keep: bool = False, on_reject: str = "raise", now: datetime
+) -> pa.Table:
+    """Decide every row of anything that speaks Arrow, in order.
+
+    `keep` puts the table's own columns before the decisions. Rows that the schema refuses raise RowsError
+    with all of them; with `on_reject="keep"` they stay in their place without a decision, and a column
+    `problems` says why.
+    """
+    if on_reject not in ("raise", "keep"):
+        raise InputError(f"on_reject is 'raise' or 'keep', not {on_reject!r}")
+    schema = decision_schema(runtime.model.scores, runtime.rules.adjusts)
+    tables, rejects, start = [], [], 0
+
+    def work(numbered: tuple[pa.RecordBatch, int]) -> Block:
+        given, first = numbered
+        return decide_rows(runtime, given, first, schema, now)
+
+    for block in in_order(work, _numbered(data)):
+        rejects += [(start + row, problems) for row, problems in block.rejects]
+        if on_reject == "keep" or not rejects:
+            columns = _in_place(block) if on_reject == "keep" else block.columns
+            tables.append(joined_columns(block.given, columns, runtime.id_column) if keep else columns)
+        start += block.given.num_rows
+    if rejects and on_reject == "raise":
+        raise RowsError(rejects)
+    if tables:
+        return pa.Table.from_batches(tables)
+    return pa.Table.from_batches([], schema.append(PROBLEMS) if on_reject == "keep" else schema)
+
+
+def decide_rows(
+    runtime: Runtime, given: pa.RecordBatch, start: int, schema: pa.Schema, now: datetime
+) -> Block:
+    """Read and decide one block, of which the first row is row `start` of its table."""
+    check_columns(runtime, given.schema.names)
+    normal = normalise(runtime.schema, given)
+    decided = decide_block(runtime, normal.batch)
+    ids = ids_of(runtime, given, start)
+    columns = decision_columns(
+        decided,
+        schema,
+        ids=ids.take(pa.array(normal.rows)),
+        outcomes=runtime.outcomes,
+        rules=runtime.rules.rules,
+        digest=runtime.digest,
+        now=now,
+    )
+    return Block(given, ids, normal.rows, decided, columns, normal.rejects)
+
+
+def check_columns(runtime: Runtime, names: list[str]) -> None:
+    """Refuse a table without a column that every record must have: no row of it could be decided."""
+    wanted = [field.name for field in runtime.schema.fields if not field.nullable and field.default is None]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        there = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        listed = ", ".join(f"'{name}'" for name in missing)
+        raise InputError(f"column {listed} is missing; the columns are {there or 'none'}")
+
+
+def ids_of(runtime: Runtime, given: pa.RecordBatch, start: int) -> pa.Array:
+    """Give the rows' ids: the id column as text, or the row's number, counted from 0, where there is none."""
+    if runtime.id_column is None or runtime.id_column not in given.schema.names:
+        return pa.array(np.arange(start, start + given.num_rows)).cast(pa.string())
+    column = plain_column(given.column(runtime.id_column))
+    if pa.types.is_string(column.type):
+        return column
+    return column.cast(pa.string()) if pa.types.is_integer(column.type) else _ids(column)
+
+
+def joined_columns(given: pa.RecordBatch, columns: pa.RecordBatch, id_column: str | None) -> pa.RecordBatch:
+    """Put a table's own columns before the decisions; one of a decision's name becomes `input.NAME`."""
+    taken = set(columns.schema.names)
+    own = [name for name in given.schema.names if not (name == id_column == "id")]
+    named = [f"input.{name}" if name in taken else name for name in own]
+    arrays = [given.column(name) for name in own] + columns.columns
+    return pa.RecordBatch.from_arrays(arrays, names=named + columns.schema.names)
+
+
+def _numbered(data: Any) -> Any:
+    start = 0
+    for batch in batches(data):
+        yield batch, start
+        start += batch.num_rows
+
+
+def _in_place(block: Block) -> pa.RecordBatch:
+    """Give the decisions a row for each row given: an id and problems alone where it was refused."""
+    rows = block.given.num_rows
+    places = np.full(rows, -1)
+    places[block.rows] = np.arange(len(block.rows))
+    columns = block.columns.take(pa.array(places, mask=places < 0)).set_column(0, "id", block.ids)
+    texts: list[list[str]] = [[] for _ in range(rows)]
+    for row, found in block.rejects:
+        texts[row] = [str(problem) for problem in found]
+    return columns.append_column(PROBLEMS, pa.array(texts, PROBLEMS.type))
+
+
+def _ids(column: pa.Array) -> pa.Array:
+    def text(row: int) -> str | None:
+        try:
+            return identity(value_at(column, row))
+        except Refused:
+            return None
+
+    return pa.array([text(row) for row in range(len(column))], pa.string())
