@@ -62,11 +62,11 @@ def decode(text: str, checked: bytes, variables: Mapping[str, str] | None = None
             raise UnreadableExpression(
                 f"the checked expression of {text!r}: no {name.type} named {name.name!r}"
             )
-    return express(text, node)
+    return express(text, node, checked)
 
 
-def express(text: str, node: Node) -> CheckedExpression:
-    """Put nodes and what follows from them together."""
+def express(text: str, node: Node, checked: bytes | None = None) -> CheckedExpression:
+    """Put nodes and what follows from them together; `checked` are their bytes, where they are known."""
     names = list(walk(node))
     return CheckedExpression(
         text=text,
@@ -74,7 +74,7 @@ def express(text: str, node: Node) -> CheckedExpression:
         node=node,
         variables=frozenset(n.name for n in names if isinstance(n, Name)),
         lists=frozenset(n.name for n in names if isinstance(n, ListName)),
-        checked=encode(node),
+        checked=encode(node) if checked is None else checked,
     )
 
 
@@ -132,7 +132,7 @@ class Builder:
         return self._trouble(offset, f"{tree.value} is not supported yet")
 
     def _name(self, tree: Tree, offset: int) -> Node:
-        declared = self.parsed.types.get(tree.id, "")
+        declared = wire.type_name(self.parsed.types.get(tree.id, b""))
         kind = declared.removeprefix("wrapper(").removesuffix(")") if declared.startswith("w") else declared
         if kind in TYPES:
             return Name(tree.value, kind, offset)
@@ -193,6 +193,8 @@ class Builder:
     def _conditional(self, test: Node, then: Node, other: Node, offset: int) -> Node:
         if {then.type, other.type} == _NUMBERS:
             then, other = widen(then), widen(other)
+        if then.type == other.type == NULL:
+            return self._trouble(offset, "both branches of ?: are null")
         if test.type not in (BOOL, NULL) or not _comparable(then.type, other.type):
             return self._trouble(
                 offset, f"the branches of ?: are {then.type} and {other.type}; they must be of one type"

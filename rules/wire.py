@@ -8,7 +8,7 @@ Field numbers: https://github.com/google/cel-spec/tree/master/proto/cel/expr
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ MAX_BYTES = 2_000_000
 MAX_DEPTH = 100
 TYPE_URL = b"type.googleapis.com/cel.expr.CheckedExpr"
 
+# INVARIANT: field numbers are below 16, so that a key is one byte.
+_SMALL = [bytes([value]) for value in range(0x80)]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _PRIMITIVES = {1: BOOL, 2: INT, 3: "uint", 4: DOUBLE, 5: STRING, 6: "bytes"}
 _PRIMITIVE_CODES = {name: code for code, name in _PRIMITIVES.items()}
@@ -42,10 +44,10 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A message read: the tree, the checker's type of each node, and where each stands in the text."""
+    """A message read: the tree, the type of each node (still bytes), and where each stands in the text."""
 
     tree: Tree
-    types: dict[int, str]
+    types: Mapping[int, bytes]
     positions: dict[int, int] = field(default_factory=dict)
 
 
@@ -57,12 +59,12 @@ def read(data: bytes) -> Parsed:
     if len(data) > MAX_BYTES:
         raise UnreadableExpression(f"a checked expression of {len(data)} bytes; at most {MAX_BYTES} are read")
     tree: Tree | None = None
-    types: dict[int, str] = {}
+    types: dict[int, bytes] = {}
     positions: dict[int, int] = {}
     for number, value in _fields(data):
         if number == 3:
             key, entry = _entry(value)
-            types[key] = _type(entry)
+            types[key] = entry
         elif number == 4:
             tree = _expression(_message(value), 1)
         elif number == 5:
@@ -83,6 +85,11 @@ def unwrap(data: bytes) -> bytes:
 def wrap(checked: bytes) -> bytes:
     """Put a CheckedExpr into a google.protobuf.Any, as the CEL library deserialises it."""
     return block(1, TYPE_URL) + block(2, checked)
+
+
+def type_name(data: bytes) -> str:
+    """Read a Type message: `int`, `wrapper(double)`, `list(string)`, or what it is that is not supported."""
+    return _type(data, 1)
 
 
 def varint(number: int, value: int) -> bytes:
@@ -172,7 +179,7 @@ def _constant(data: bytes) -> Tree:
     raise UnreadableExpression("a checked expression with an empty constant")
 
 
-def _type(data: bytes, depth: int = 1) -> str:
+def _type(data: bytes, depth: int) -> str:
     if depth > MAX_DEPTH:
         raise UnreadableExpression(f"a type nested more than {MAX_DEPTH} deep")
     for number, value in _fields(data):
@@ -211,18 +218,25 @@ def _text(value: int | bytes, number: int) -> str:
     return _decode(dict(_fields(_message(value))).get(number, b""))
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     """Give each field's number and raw value; a fixed 64-bit value comes as its eight bytes."""
     position, end = 0, len(data)
     while position < end:
-        key, position = _read_varint(data, position)
+        # Most keys and sizes are one byte; the long way is for the rest.
+        key = data[position]
+        position += 1
+        if key > 0x7F:
+            key, position = _read_varint(data, position - 1)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
             value, position = _read_varint(data, position)
             yield number, value
             continue
         if wire_type == _BYTES:
-            size, position = _read_varint(data, position)
+            size = data[position] if position < end else 0x80
+            position += 1
+            if size > 0x7F:
+                size, position = _read_varint(data, position - 1)
         elif wire_type == _FIXED64:
             size = 8
         elif wire_type == _FIXED32:
@@ -277,10 +291,12 @@ def _signed(value: int) -> int:
 
 
 def _key(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
+    return _SMALL[number << 3 | wire_type]
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return _SMALL[value]
     result = bytearray()
     while value > 0x7F:
         result.append(value & 0x7F | 0x80)

@@ -41,10 +41,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The right side of `in` as source: a constant set by its name, and what else must be compared."""
+    """The right side of `in` as source: constant sets by type and name, and what else must be compared."""
 
-    type: str
-    constants: str = ""
+    sets: tuple[tuple[str, str], ...] = ()
     sources: tuple[Source, ...] = ()
 
 
@@ -102,10 +101,9 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The right side of `in` as data: constants as one array, and columns to compare with."""
+    """The right side of `in` as data: constants by type, columns to compare with, whether null is in it."""
 
-    type: str
-    constants: Any = None
+    sets: tuple[tuple[str, Any], ...] = ()
     columns: tuple[Column | Truth, ...] = ()
     null: bool = False
 

@@ -123,9 +123,9 @@ def in_source(writer: Writer, a: Source, elements: Elements) -> Source:
     """A set for the constants, == for the rest; every element must have a value, or null."""
     guards, name = writer.once(a)
     tests = []
-    if elements.constants:
-        widened = a.type == INT and elements.type == DOUBLE
-        tests.append(f"{f'as_double({name})' if widened else name} in {elements.constants}")
+    for kind, constants in elements.sets:
+        sought = f"as_double({name})" if a.type == INT and kind == DOUBLE else name
+        tests.append(f"{sought} in {constants}")
     for source in elements.sources:
         more, other = writer.once(source)
         guards += more
@@ -138,9 +138,10 @@ def in_columns(rows: int, a: Column | Truth, members: Members) -> Truth:
     """A set for the constants, == for the rest; every element must have a value, or null."""
     found, bad = np.zeros(rows, dtype=bool), a.error
     null = _nulls(rows, a)
-    if members.constants is not None and len(members.constants):
-        found = _among(rows, a, members)
-        found = found if null is None else found & ~null
+    for kind, constants in members.sets:
+        found = found | _among(rows, a, kind, constants)
+    if null is not None:
+        found = found & ~null
     if members.null and null is not None:
         found = found | null
     for column in members.columns:
@@ -149,16 +150,17 @@ def in_columns(rows: int, a: Column | Truth, members: Members) -> Truth:
     return settle(found, bad)
 
 
-def _among(rows: int, a: Column | Truth, members: Members) -> np.ndarray:
+def _among(rows: int, a: Column | Truth, kind: str, constants: Any) -> np.ndarray:
     """Say which present values are among the constants."""
-    constants = members.constants
+    if len(constants) == 0 or (a.null is not None and a.null.all()):
+        return np.zeros(rows, dtype=bool)
     if isinstance(a, Truth):
         chosen = [mask for value, mask in ((True, a.true), (False, a.falsity)) if value in constants]
-        return np.asarray(np.logical_or.reduce(chosen))
+        return np.asarray(np.logical_or.reduce(chosen)) if chosen else np.zeros(rows, dtype=bool)
     values = spread(rows, a.type, a.values) if is_constant(a.values) else a.values
     if a.type == STRING:
         return np.asarray(pc.is_in(values, value_set=constants).to_numpy(zero_copy_only=False), dtype=bool)
-    if members.type == DOUBLE:
+    if kind == DOUBLE:
         values = values.astype(np.float64, copy=False)
     if len(constants) <= FEW:
         return np.asarray(np.logical_or.reduce([values == constant for constant in constants]))

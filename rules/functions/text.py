@@ -147,6 +147,7 @@ ROWS: list[Function] = [
     Function("trim", "string_trim", _ONE, STRING, "{0}.strip(SPACE)", _trim, member=True),
 ]
 SCOPE: dict[str, Any] = {
+    "len": len,
     "SPACE": SPACE,
     "matches": matches,
     "lower_ascii": lower_ascii,

@@ -1,0 +1,173 @@
+"""The columns of one batch made ready for kernels: NumPy views, masks of nulls, texts as codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rules.errors import RulesError
+from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP
+from rules.functions.forms import Column, Truth
+
+ARROW_TYPES = {
+    BOOL: pa.bool_(),
+    INT: pa.int64(),
+    DOUBLE: pa.float64(),
+    STRING: pa.string(),
+    TIMESTAMP: pa.timestamp("us", "UTC"),
+}
+# A text column is coded where values come back: in the first rows, at most this share may be distinct.
+SAMPLE, DISTINCT_SHARE = 4096, 0.5
+
+
+class Batch:
+    """The columns that a set of expressions needs, each prepared at its first use."""
+
+    def __init__(self, batch: pa.RecordBatch | pa.Table, types: Mapping[str, str]) -> None:
+        self.rows: int = batch.num_rows
+        self._batch = batch
+        self._types = types
+        self._columns: dict[str, Plain | Texts] = {}
+
+    def __getitem__(self, name: str) -> Plain | Texts:
+        if name not in self._columns:
+            self._columns[name] = self._load(name)
+        return self._columns[name]
+
+    def block(self, name: str, start: int, stop: int) -> Column | Truth:
+        """Give rows start to stop of one column."""
+        return self[name].block(start, stop)
+
+    def _load(self, name: str) -> Plain | Texts:
+        kind = self._types[name]
+        position = self._batch.schema.get_field_index(name)
+        if position < 0:
+            raise RulesError(
+                f"the batch has no column '{name}'; it has {', '.join(self._batch.schema.names)}"
+            )
+        array = self._batch.column(position)
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+        if array.type != ARROW_TYPES[kind]:
+            try:
+                array = array.cast(ARROW_TYPES[kind])
+            except pa.ArrowInvalid as error:
+                raise RulesError(f"the column '{name}' is {array.type}; {kind} is needed: {error}") from None
+        return Texts(array) if kind == STRING else Plain(kind, array)
+
+
+class Plain:
+    """A column of numbers, timestamps or booleans: a NumPy view, and where it is null."""
+
+    def __init__(self, kind: str, array: pa.Array) -> None:
+        self.type = kind
+        self.null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+        if kind == TIMESTAMP:
+            array = array.cast(pa.int64())
+        if self.null is not None:
+            array = array.fill_null(False if kind == BOOL else 0)
+        self.values = array.to_numpy(zero_copy_only=False)
+        if self.null is not None and kind == BOOL:
+            self.false = ~(self.values | self.null)
+
+    def block(self, start: int, stop: int) -> Column | Truth:
+        """Give rows start to stop."""
+        null = None if self.null is None else self.null[start:stop]
+        if self.type == BOOL:
+            false = None if null is None else self.false[start:stop]
+            return Truth(self.values[start:stop], false, null)
+        return Column(self.type, self.values[start:stop], null)
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """The distinct values of a text column, and after them one slot that stands for null."""
+
+    values: Column
+    codes: np.ndarray
+    has_null: bool
+
+
+class Texts:
+    """A column of texts: as Arrow holds it, and, where values come back, as codes into the distinct ones."""
+
+    type = STRING
+
+    def __init__(self, array: pa.Array) -> None:
+        self.null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+        self._array = array
+        self._filled = array.fill_null("") if array.null_count else array
+
+    @cached_property
+    def dictionary(self) -> Dictionary | None:
+        """The distinct values and each row's code, past the last for null; None if few values repeat."""
+        sample = self._array.slice(0, SAMPLE)
+        if len(self._array) > SAMPLE and len(pc.unique(sample)) > DISTINCT_SHARE * len(sample):
+            return None
+        encoded = self._array.dictionary_encode()
+        size = len(encoded.dictionary)
+        codes = encoded.indices.fill_null(size).to_numpy(zero_copy_only=False)
+        narrow = np.uint8 if size < 2**8 else np.uint16 if size < 2**16 else np.int32
+        values = pa.concat_arrays([encoded.dictionary, pa.array([""], pa.string())])
+        null = np.zeros(size + 1, dtype=bool)
+        null[size] = True
+        return Dictionary(Column(STRING, values, null), codes.astype(narrow), self.null is not None)
+
+    def block(self, start: int, stop: int) -> Column:
+        """Give rows start to stop."""
+        null = None if self.null is None else self.null[start:stop]
+        return Column(STRING, self._filled.slice(start, stop - start), null)
+
+
+class Gathered:
+    """What an expression gives for each distinct text of one column, ready to be spread over its rows."""
+
+    def __init__(self, dictionary: Dictionary, result: Column | Truth) -> None:
+        self._codes = dictionary.codes
+        self._result = result
+        last = len(dictionary.values.values) - 1
+        self._true = self._false = self._null = None
+        if isinstance(result, Truth):
+            # Without nulls in the data, what the null's slot says does not count.
+            size = last + 1 if dictionary.has_null else last
+            self._true = _Mask(result.true, size)
+            settled = result.false is None or bool((result.true | result.false)[:size].all())
+            self._false = None if settled else _Mask(result.falsity, size)
+            self._null = None if settled or result.null is None else _Mask(result.null, size)
+
+    def block(self, start: int, stop: int) -> Column | Truth:
+        """Give rows start to stop."""
+        codes = self._codes[start:stop]
+        if self._true is not None:
+            false = None if self._false is None else self._false.take(codes)
+            return Truth(
+                self._true.take(codes), false, None if self._null is None else self._null.take(codes)
+            )
+        result: Any = self._result
+        null, error = (None if mask is None else mask[codes] for mask in (result.null, result.error))
+        if result.type == STRING:
+            return Column(STRING, result.values.take(pa.array(codes)), null, error)
+        return Column(result.type, result.values[codes], null, error)
+
+
+class _Mask:
+    """A mask over codes; where one value alone stands out, comparing codes beats looking them up."""
+
+    def __init__(self, mask: np.ndarray, size: int) -> None:
+        self._mask = mask
+        held = int(np.count_nonzero(mask[:size]))
+        self._only = int(np.argmax(mask[:size])) if held == 1 else -1
+        self._but = int(np.argmin(mask[:size])) if held == size - 1 and self._only < 0 else -1
+
+    def take(self, codes: np.ndarray) -> np.ndarray:
+        if self._only >= 0:
+            return np.asarray(codes == self._only)
+        if self._but >= 0:
+            return np.asarray(codes != self._but)
+        return np.asarray(self._mask.take(codes))

@@ -1,0 +1,283 @@
+"""One record at a time: checked expressions in, one generated Python function out.
+
+Nothing of an author's text reaches the source: names are made here (v0, k0, t0), constants and field names
+are handed over beside it. A record without missing values takes a branch without tests for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+from rules.expression import (
+    BOOL,
+    DOUBLE,
+    INT,
+    NULL,
+    TIMESTAMP,
+    Call,
+    CheckedExpression,
+    ListLiteral,
+    ListName,
+    Literal,
+    Name,
+    Node,
+)
+from rules.functions import ERROR, SCOPE, TABLE
+from rules.functions.forms import Elements, Source, truth
+from rules.functions.table import Form, Function
+
+Values = Mapping[str, Any]
+Lists = Mapping[str, Collection[Any]]
+Conditions = Callable[[Values], tuple[list[int], list[int]]]
+
+CHUNK = 250
+"""Conditions in one generated function: Python compiles a few of this size faster than one huge one."""
+
+TALL = 12
+"""Nested brackets after which a value gets a statement of its own: Python's parser has a limit."""
+
+_FINITE = 2.0**1023
+
+
+def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | None = None) -> Conditions:
+    """Make one function that says which conditions hold.
+
+    The function takes a record's values by name (a value that is missing is None, or not there at all) and
+    returns the positions of the conditions that are true, and of those that are unknown, each in order.
+    """
+    parts = [
+        _conditions(expressions[start : start + CHUNK], start, lists or {})
+        for start in range(0, len(expressions), CHUNK)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+
+    def conditions(values: Values) -> tuple[list[int], list[int]]:
+        true: list[int] = []
+        unknown: list[int] = []
+        for part in parts:
+            held, open_ = part(values)
+            true += held
+            unknown += open_
+        return true, unknown
+
+    return conditions
+
+
+def compile_value(expression: CheckedExpression, lists: Lists | None = None) -> Callable[[Values], Any]:
+    """Make a function of a record's values that gives the expression's value; None where there is none."""
+    generator = Generator(lists or {}, missing=True)
+    source = generator.source(expression.node)
+    body = [*generator.statements, f"result = {source.value}", "return None if result is ERROR else result"]
+    lines = ["def value(values):", *_indent(_loading(generator)), *_indent(body)]
+    function: Callable[[Values], Any] = _function(lines, "value", generator.scope)
+    return function
+
+
+class Generator:
+    """Turns nodes into Python source, and keeps the statements, names and constants that it needs.
+
+    `missing` says whether variables may be None. Both branches of one function share `names` and `scope`.
+    """
+
+    def __init__(self, lists: Lists, missing: bool, shared: Generator | None = None) -> None:
+        self.lists = lists
+        self.missing = missing
+        self.names: dict[str, str] = shared.names if shared else {}
+        self.scope: dict[str, Any] = shared.scope if shared else {**SCOPE}
+        self.statements: list[str] = []
+        self._temporaries = 0
+        self.constants: dict[tuple[str, str], str] = shared.constants if shared else {}
+
+    def source(self, node: Node) -> Source:
+        """Give the source of one node."""
+        source = self._source(node)
+        return self._named(source) if source.height > TALL else source
+
+    def once(self, source: Source) -> tuple[list[str], str]:
+        """Give the guards under which a source has a value or null, and a name for it."""
+        if source.atom:
+            return [f"{source.value} is not ERROR"] if source.error else [], source.value
+        if not source.error:
+            return [], source.value
+        name = self._temporary()
+        return [f"({name} := {source.value}) is not ERROR"], name
+
+    def hoist(self, source: Source) -> Source:
+        """Compute an open bool once, ahead: its T and F would be written twice where it is used."""
+        return source if source.atom or (not source.open and source.height < 3) else self._named(source)
+
+    def _source(self, node: Node) -> Source:
+        if isinstance(node, Literal):
+            return self._literal(node)
+        if isinstance(node, Name):
+            return self._name(node)
+        if not isinstance(node, Call):
+            raise TypeError(f"no source for {node!r}")
+        row = TABLE[node.overload]
+        if isinstance(row, Form):
+            return self._form(row, node)
+        return self._strict(row, [self.source(argument) for argument in node.arguments])
+
+    def _form(self, row: Form, node: Call) -> Source:
+        if row.name == "@in":
+            needle = self._settled(self.source(node.arguments[0]))
+            source = row.scalar(self, needle, self._elements(node.arguments[1], needle.type))
+        elif row.name in ("_==_", "_!=_"):
+            source = row.scalar(self, *(self._settled(self.source(argument)) for argument in node.arguments))
+        else:
+            source = row.scalar(self, *(self.source(argument) for argument in node.arguments))
+        return cast(Source, source)
+
+    def _settled(self, source: Source) -> Source:
+        """Name an operand that a form writes more than once."""
+        if source.atom or (source.type != BOOL and source.height < 3):
+            return source
+        return self._named(source)
+
+    def _strict(self, row: Function, arguments: list[Source]) -> Source:
+        guards: list[str] = []
+        names = []
+        for position, argument in enumerate(arguments):
+            repeated = row.scalar.count(f"{{{position}}}") > 1
+            if not argument.atom and (argument.null or argument.error or repeated):
+                name = self._temporary()
+                guards.append(f"({name} := {argument.value}) is not {'None' if argument.null else 'ERROR'}")
+                if argument.null and argument.error:
+                    guards.append(f"{name} is not ERROR")
+            else:
+                name = argument.value if argument.atom else f"({argument.value})"
+                guards += [f"{name} is not None"] if argument.null else []
+                guards += [f"{name} is not ERROR"] if argument.error else []
+            names.append(name)
+        core = row.scalar.format(*names, t=self._temporary() if "{t}" in row.scalar else "")
+        height = max((argument.height for argument in arguments), default=0) + 2
+        if row.result == BOOL and not row.fails:
+            return self._test(row, arguments, guards, core, height)
+        value = f"({core} if {' and '.join(guards)} else ERROR)" if guards else f"({core})"
+        source = Source(row.result, value, error=bool(guards) or row.fails, height=height)
+        return self._named(source) if row.result == BOOL else source
+
+    def _test(
+        self, row: Function, arguments: list[Source], guards: list[str], core: str, height: int
+    ) -> Source:
+        if not guards:
+            return truth(f"({core})", None, height)
+        held = " and ".join(guards)
+        return truth(f"({held} and {core})", f"({held} and not {core})", height)
+
+    def _literal(self, node: Literal) -> Source:
+        if node.type == NULL:
+            return Source(NULL, "None", null=True, atom=True, true="False", false="False")
+        if node.type == BOOL:
+            return Source(BOOL, str(node.value), atom=True, true=str(node.value), false=str(not node.value))
+        if node.type in (INT, TIMESTAMP) and isinstance(node.value, int):
+            return Source(node.type, f"({int(node.value)!r})", atom=True)
+        if node.type == DOUBLE and -_FINITE < node.value < _FINITE:
+            return Source(DOUBLE, f"({float(node.value)!r})", atom=True)
+        return Source(node.type, self._constant(node.type, node.value), atom=True)
+
+    def _name(self, node: Name) -> Source:
+        name = self.names.setdefault(node.name, f"v{len(self.names)}")
+        if node.type == BOOL:
+            false = f"({name} is False)"
+            return Source(BOOL, name, null=self.missing, atom=True, true=f"({name} is True)", false=false)
+        return Source(node.type, name, null=self.missing, atom=True)
+
+    def _elements(self, node: Node, needle: str) -> Elements:
+        """Put the constants of each type into a set; the rest is compared one by one."""
+        if isinstance(node, ListName):
+            kind = DOUBLE if needle == DOUBLE else node.element
+            return Elements(((kind, self._set(kind, self.lists[node.name], node.name)),))
+        if not isinstance(node, ListLiteral):
+            raise TypeError(f"no elements in {node!r}")
+        constants: dict[str, list[Any]] = {}
+        for element in node.elements:
+            if isinstance(element, Literal):
+                constants.setdefault(needle if element.type == NULL else element.type, []).append(
+                    element.value
+                )
+        sets = tuple((kind, self._set(kind, values, repr(values))) for kind, values in constants.items())
+        others = (element for element in node.elements if not isinstance(element, Literal))
+        return Elements(sets, tuple(self._settled(self.source(element)) for element in others))
+
+    def _set(self, kind: str, values: Collection[Any], key: str) -> str:
+        """Name a set. NaN is left out: it equals nothing, but a Python set finds it by identity."""
+        members = frozenset(
+            float(value) if kind == DOUBLE and value is not None else value
+            for value in values
+            if value == value
+        )
+        return self._constant(f"set of {kind}", members, key)
+
+    def _constant(self, kind: str, value: Any, key: str | None = None) -> str:
+        name = self.constants.setdefault(
+            (kind, repr(value) if key is None else key), f"k{len(self.constants)}"
+        )
+        self.scope[name] = value
+        return name
+
+    def _named(self, source: Source) -> Source:
+        name = self._temporary()
+        self.statements.append(f"{name} = {source.value}")
+        true, false = (f"({name} is True)", f"({name} is False)") if source.type == BOOL else ("", "")
+        return Source(source.type, name, source.null, source.error, True, true, false)
+
+    def _temporary(self) -> str:
+        self._temporaries += 1
+        return f"t{self._temporaries}"
+
+
+def _conditions(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Conditions:
+    """Generate the function for a chunk: a branch for records that miss nothing, and one for the rest."""
+    whole = Generator(lists, missing=False)
+    body = _branch(whole, expressions, first)
+    general = Generator(lists, missing=True, shared=whole)
+    other = _branch(general, expressions, first)
+    lines = ["def conditions(values):", *_indent(_loading(whole)), "    true = []; unknown = []"]
+    if whole.names:
+        lines.append(f"    if {' or '.join(f'{name} is None' for name in whole.names.values())}:")
+        lines += _indent(_indent([*other, "return true, unknown"]))
+    lines += _indent([*body, "return true, unknown"])
+    function: Conditions = _function(lines, "conditions", whole.scope)
+    return function
+
+
+def _branch(generator: Generator, expressions: Sequence[CheckedExpression], first: int) -> list[str]:
+    lines: list[str] = []
+    for number, expression in enumerate(expressions, first):
+        source = generator.source(expression.node)
+        lines += generator.statements
+        generator.statements.clear()
+        lines.append(f"if {source.true}: true.append({number})")
+        if source.open:
+            lines.append(f"elif not {source.false}: unknown.append({number})")
+    return lines
+
+
+def _loading(generator: Generator) -> list[str]:
+    """Load every variable into a local; a record that lacks some takes the slower way, they are missing."""
+    if not generator.names:
+        return []
+    keys, names = tuple(generator.names), tuple(generator.names.values())
+    generator.scope["load"] = itemgetter(*keys) if len(keys) > 1 else lambda values: (values[keys[0]],)
+    generator.scope["load_some"] = lambda values: tuple(map(values.get, keys))
+    generator.scope["KeyError"] = KeyError
+    targets = f"{', '.join(names)},"
+    return ["try:", f"    {targets} = load(values)", "except KeyError:", f"    {targets} = load_some(values)"]
+
+
+def _function(lines: list[str], name: str, scope: dict[str, Any]) -> Any:
+    """Compile generated source. INVARIANT: it holds names made here, numbers, and the table's own words."""
+    scope["__builtins__"] = {}
+    exec(compile("\n".join(lines), "<rules>", "exec"), scope)
+    return scope[name]
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]
+
+
+__all__ = ["ERROR", "Conditions", "compile_conditions", "compile_value"]
