@@ -29,7 +29,7 @@ class Verdict:
 
     outcome: str | None = None
     decided_by: str | None = None
-    adjusted: Mapping[str, float] = NO_CHANGE
+    adjusted: Mapping[str, float] = field(default_factory=lambda: NO_CHANGE)
     adjusted_by: str | None = None
     reasons: tuple[str, ...] = ()
     fired: tuple[str, ...] = ()
