@@ -4,12 +4,20 @@ stages.
 
 from __future__ import annotations
 
+import tempfile
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from engine.bundle import Bundle
 from engine.project import Project, load_project
+from engine.training.build import fit
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+_FOLDER = tempfile.TemporaryDirectory()
 
 PROJECT = """\
 name: parcels
@@ -84,3 +92,10 @@ def write_project(root: Path, *, text: str = PROJECT, rules: str = RULES) -> Pro
     (root / "project.yaml").write_text(text)
     (root / "rules" / "parcels.yaml").write_text(rules)
     return load_project(root)
+
+
+@cache
+def fitted() -> tuple[Project, Bundle]:
+    """The small project and its bundle, fitted once for all tests that only look at it."""
+    project = write_project(Path(_FOLDER.name))
+    return project, fit(project, small_table(), now=NOW)
