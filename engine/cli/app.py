@@ -25,6 +25,7 @@ from engine.cli import list as list_
 from engine.cli.console import complain
 
 WRONG, MISUSED, INTERRUPTED = 1, 2, 130
+PACKAGES = ("engine", "rules", "embeddings")  # their errors are written for the user
 
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("init", init.command),
@@ -70,9 +71,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = typer.main.get_command(app).main(args=given, prog_name="tandem", standalone_mode=False)
         sys.stdout.flush()
-    except typer.TyperException as misuse:
-        misuse.show()
-        return MISUSED
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; nothing half-written was left behind")
         return INTERRUPTED
@@ -80,23 +78,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough, as in `tandem log | head`. Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as failed:
-        complain(_of_the_system(failed))
-        return WRONG
     except MemoryError:
         complain("out of memory; nothing half-written was left behind")
         return WRONG
-    except ValueError as wrong:
-        if not _is_ours(wrong):
-            raise
-        complain(str(wrong))
-        return WRONG
+    except Exception as failed:
+        return _failed(failed)
     return code if isinstance(code, int) else 0
 
 
-def _is_ours(error: ValueError) -> bool:
-    """Whether an error was written for the user: one of the three packages' own."""
-    return type(error).__module__.partition(".")[0] in {"engine", "rules", "embeddings"}
+def _failed(error: Exception) -> int:
+    """Say what went wrong, if it was foreseen; any other error is a fault of ours and is raised again."""
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command-line library
+        error.show()
+        return MISUSED
+    if isinstance(error, OSError):
+        complain(_of_the_system(error))
+    elif isinstance(error, ValueError) and type(error).__module__.partition(".")[0] in PACKAGES:
+        complain(str(error))
+    else:
+        raise error
+    return WRONG
 
 
 def _of_the_system(error: OSError) -> str:

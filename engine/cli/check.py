@@ -35,6 +35,14 @@ def command(
         raise typer.Exit(1) from None
     tests = sum(len(rule.cases) for rule in checked.rules)
     if as_json:
-        say_json({"ok": True, "files": len(checked.files), "rules": len(checked.rules), "tests": tests, "problems": []})
+        say_json(
+            {
+                "ok": True,
+                "files": len(checked.files),
+                "rules": len(checked.rules),
+                "tests": tests,
+                "problems": [],
+            }
+        )
     else:
         say(f"{loaded.name}: {len(checked.rules)} rules in {len(checked.files)} files, {tests} tests passed")

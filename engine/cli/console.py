@@ -1,4 +1,4 @@
-"""What commands print: results to stdout, complaints and progress to stderr; no colour where nobody watches."""
+"""What commands print: results to stdout, complaints and progress to stderr; no colour off a terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: 
 
     def line(row: Sequence[str]) -> str:
         aligned = zip(row, widths, right, strict=True)
-        text = "  ".join(cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in aligned)
+        text = "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in aligned
+        )
         return " " * indent + text.rstrip()
 
     say(_styled(line(list(columns)), "2"))

@@ -62,7 +62,11 @@ def _print(old: Bundle, new: Bundle, difference: Difference) -> None:
     if difference.parts:
         heading("Parts")
         say_table(("part", ""), [(change.name, change.kind) for change in difference.parts])
-    for title, changes in (("Rules", difference.rules), ("Policy", difference.policy), ("Lists", difference.lists)):
+    for title, changes in (
+        ("Rules", difference.rules),
+        ("Policy", difference.policy),
+        ("Lists", difference.lists),
+    ):
         if changes:
             heading(title)
             _print_changes(changes)
@@ -88,10 +92,16 @@ def _print_decisions(decisions: dict[str, Any], data: Path) -> None:
     if decisions["rejected"]:
         say(f"{decisions['rejected']:,} rows cannot be read and are left out")
     if decisions["changed"]:
-        say_table(("from", "to", "rows"), [(move["from"], move["to"], move["rows"]) for move in decisions["moves"]])
+        say_table(
+            ("from", "to", "rows"), [(move["from"], move["to"], move["rows"]) for move in decisions["moves"]]
+        )
         say("\nthe first of them:")
         rows = [
-            (one["row"], one["id"], *(f"{one[side]['outcome']} ({one[side]['decided_by']})" for side in ("from", "to")))
+            (
+                one["row"],
+                one["id"],
+                *(f"{one[side]['outcome']} ({one[side]['decided_by']})" for side in ("from", "to")),
+            )
             for one in decisions["samples"]
         ]
         say_table(("row", "id", "was", "becomes"), rows)

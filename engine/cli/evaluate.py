@@ -12,7 +12,9 @@ from engine.cli.options import HERE, AsJson, ProjectDir
 def command(
     places: Annotated[
         list[str],
-        typer.Argument(help="A bundle (else the champion, else the latest) and a labelled file.", metavar="[BUNDLE] DATA"),
+        typer.Argument(
+            help="A bundle (else the champion, else the latest) and a labelled file.", metavar="[BUNDLE] DATA"
+        ),
     ],
     project: ProjectDir = HERE,
     as_json: AsJson = False,

@@ -20,7 +20,7 @@ def command(
     why: Why = "",
     as_json: AsJson = False,
 ) -> None:
-    """Fit the project: embedding, classifiers, policy and filters become one evaluated bundle, named `latest`.
+    """Fit the project: embedding, classifiers, policy and filters become one bundle, evaluated, named latest.
 
     Where only rules changed, the model of the latest bundle is reused and this takes seconds.
     """
@@ -49,10 +49,15 @@ def command(
     reused = previous is not None and previous.parts["model/model.onnx"] == bundle.parts["model/model.onnx"]
     figures = headline(evaluation)
     if as_json:
-        return say_json({"digest": bundle.digest, "new": not known, "model_reused": reused, "evaluation": evaluation})
+        return say_json(
+            {"digest": bundle.digest, "new": not known, "model_reused": reused, "evaluation": evaluation}
+        )
     for warning in evaluation.get("warnings", ()):
         complain(f"note: {warning}")
-    say(f"{loaded.name}: bundle {short(bundle.digest)} is latest" + (" (the model is reused)" if reused else ""))
+    say(
+        f"{loaded.name}: bundle {short(bundle.digest)} is latest"
+        + (" (the model is reused)" if reused else "")
+    )
     if figures:
         rows = f"{evaluation.get('rows', 0):,} {evaluation.get('source', 'rows')}"
         say(f"on {rows}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))

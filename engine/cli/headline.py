@@ -7,7 +7,7 @@ from typing import Any
 
 
 def headline(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Give the value per row, precision and recall of the whole, and the AUC of each classifier that has one."""
+    """Give value per row, precision and recall of the whole, and the AUC of each classifier that has one."""
     whole = evaluation.get("ways", {}).get("together") or {}
     value = (whole.get("value") or {}).get("per_row")
     figures = {"value/row": value, "precision": whole.get("precision"), "recall": whole.get("recall")}

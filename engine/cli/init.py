@@ -11,9 +11,12 @@ from engine.cli.options import AsJson
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="'payments', or the name of a new project.", metavar="payments|NAME")],
+    name: Annotated[
+        str, typer.Argument(help="'payments', or the name of a new project.", metavar="payments|NAME")
+    ],
     directory: Annotated[
-        Path | None, typer.Argument(help="Where to; the name by default.", metavar="[DIR]", show_default=False)
+        Path | None,
+        typer.Argument(help="Where to; the name by default.", metavar="[DIR]", show_default=False),
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="A labelled file.", metavar="FILE")] = None,
     label: Annotated[str, typer.Option("--label", help="The column to predict.", metavar="COLUMN")] = "",
@@ -32,9 +35,13 @@ def command(
         from engine.samples.payments import write_project
 
         write_project(place, rows=rows, seed=seed)
-        notes: tuple[str, ...] = ("every payment in it is SYNTHETIC: drawn from a seed, of no person or card",)
+        notes: tuple[str, ...] = (
+            "every payment in it is SYNTHETIC: drawn from a seed, of no person or card",
+        )
     elif data is None or not label:
-        raise typer.BadParameter("give --data FILE and --label COLUMN, or 'payments' for the synthetic sample")
+        raise typer.BadParameter(
+            "give --data FILE and --label COLUMN, or 'payments' for the synthetic sample"
+        )
     else:
         notes = _from_table(name, place, data, label)
     if as_json:

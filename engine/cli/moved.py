@@ -16,7 +16,14 @@ def report_move(
     """Say where the name pointed and points, and when the project's rule files are not what decides now."""
     if as_json:
         moved = before is None or before.entry.id != after.entry.id
-        say_json({"name": after.name, "from": before.digest if before else None, "to": after.digest, "moved": moved})
+        say_json(
+            {
+                "name": after.name,
+                "from": before.digest if before else None,
+                "to": after.digest,
+                "moved": moved,
+            }
+        )
     elif before is not None and before.digest == after.digest:
         say(f"{after.name} points at {short(after.digest)} already")
     else:

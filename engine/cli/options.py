@@ -10,11 +10,17 @@ import typer
 ProjectDir = Annotated[Path, typer.Option("--project", "-p", help="The project's folder.", metavar="DIR")]
 BundleRef = Annotated[
     str | None,
-    typer.Option("--bundle", "-b", help="A path, name or digest; else the champion, else the latest.", metavar="BUNDLE"),
+    typer.Option(
+        "--bundle", "-b", help="A path, name or digest; else the champion, else the latest.", metavar="BUNDLE"
+    ),
 ]
 BundleArgument = Annotated[
     str | None,
-    typer.Argument(help="A path, name or digest; else the champion, else the latest.", metavar="[BUNDLE]", show_default=False),
+    typer.Argument(
+        help="A path, name or digest; else the champion, else the latest.",
+        metavar="[BUNDLE]",
+        show_default=False,
+    ),
 ]
 NameOption = Annotated[str, typer.Option("--as", help="The name to move.", metavar="NAME")]
 Why = Annotated[str, typer.Option("--why", help="The reason, for the journal.", metavar="TEXT")]

@@ -28,7 +28,9 @@ def _described(bundle: Bundle) -> dict[str, Any]:
         "digest": bundle.digest,
         "created": bundle.manifest.created.isoformat(timespec="seconds"),
         "lineage": dict(bundle.lineage),
-        "parts": {name: {"sha256": part.sha256, "size": part.size} for name, part in bundle.manifest.parts.items()},
+        "parts": {
+            name: {"sha256": part.sha256, "size": part.size} for name, part in bundle.manifest.parts.items()
+        },
         "outcomes": bundle.json("schema.json")["outcomes"],
         "classifiers": bundle.json("model/scores.json").get("classifiers", []),
         "rules": rules,
@@ -66,7 +68,9 @@ def _print(described: dict[str, Any]) -> None:
         say(f"{name:8} {version}")
     heading("Parts")
     parts = described["parts"].items()
-    say_table(("part", "bytes", "sha256"), [(name, part["size"], part["sha256"][:12]) for name, part in parts])
+    say_table(
+        ("part", "bytes", "sha256"), [(name, part["size"], part["sha256"][:12]) for name, part in parts]
+    )
     heading("Classifiers")
     rows = [
         (one.get("name"), one.get("label"), one.get("kind"), ", ".join(one.get("scores", ())))
@@ -74,8 +78,10 @@ def _print(described: dict[str, Any]) -> None:
     ]
     say_table(("classifier", "label", "chosen", "scores"), rows)
     heading("Rules")
-    rows = [(rule["id"], rule["stage"], rule["mode"], rule["does"], rule["file"]) for rule in described["rules"]]
-    say_table(("rule", "stage", "mode", "does", "file"), rows)
+    rules = [
+        (rule["id"], rule["stage"], rule["mode"], rule["does"], rule["file"]) for rule in described["rules"]
+    ]
+    say_table(("rule", "stage", "mode", "does", "file"), rules)
     heading("Evaluation")
     if described["evaluation"] is None:
         say("not evaluated: its rules were edited live; 'tandem evaluate BUNDLE DATA' evaluates it")

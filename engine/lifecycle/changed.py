@@ -18,7 +18,7 @@ SAMPLES_KEPT = 10
 
 @dataclass
 class Changed:
-    """What was found so far; `moves` counts (old outcome, new outcome), `samples` are the first changed rows."""
+    """What was found so far; `moves` counts (old, new) outcomes, `samples` are the first changed rows."""
 
     rows: int = 0
     rejected: int = 0
@@ -39,9 +39,14 @@ class Changed:
 
 
 def changed_decisions(
-    old: Runtime, new: Runtime, batches: Iterable[pa.RecordBatch], *, now: datetime, samples: int = SAMPLES_KEPT
+    old: Runtime,
+    new: Runtime,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    now: datetime,
+    samples: int = SAMPLES_KEPT,
 ) -> Changed:
-    """Decide every row by both bundles, batch by batch; rows that a schema refuses are counted, not compared."""
+    """Decide every row by both bundles, block by block; rows that a schema refuses are only counted."""
     found = Changed()
     for batch in batches:
         ours, theirs = (decide_table(bundle, batch, on_reject="keep", now=now) for bundle in (old, new))

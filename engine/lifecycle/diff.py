@@ -76,7 +76,9 @@ def rule_texts(name: str, data: bytes) -> dict[str, str]:
 
 def _rules(bundle: Bundle) -> dict[str, str]:
     return {
-        rule: text for name, data in bundle.folder("rules/").items() for rule, text in rule_texts(name, data).items()
+        rule: text
+        for name, data in bundle.folder("rules/").items()
+        for rule, text in rule_texts(name, data).items()
     }
 
 

@@ -37,8 +37,8 @@ class Live:
     """Follows one name of one registry, and the files of one project, for one engine.
 
     `swap(bundle, checked)` makes the engine decide by `bundle` from then on; `checked` are its rules where
-        they have just been checked, else None. It is called in this loop's thread, or by `start` in the caller's.
-        `root` is the project's folder, None where there is none.
+    they have just been checked, else None. It is called in this loop's thread, or by `start`. `root` is the
+    project's folder, None where there is none.
     """
 
     def __init__(
@@ -159,7 +159,12 @@ class Live:
         if not self._registry.has(bundle.digest):
             self._registry.put(bundle)
         act = Act(
-            "edited", current_user(), now, f"{_changed(self._served, bundle)} saved", files, basis=move.entry.id
+            "edited",
+            current_user(),
+            now,
+            f"{_changed(self._served, bundle)} saved",
+            files,
+            basis=move.entry.id,
         )
         # INVARIANT: kept before it decides, so that a decision never names a bundle that cannot be found.
         self._registry.names.move(EDITED, bundle.digest, act)
@@ -179,4 +184,3 @@ def _changed(old: Bundle, new: Bundle) -> str:
     """The files that differ between two bundles, for the journal."""
     names = {*old.folder("rules/"), *old.folder("lists/"), *new.folder("rules/"), *new.folder("lists/")}
     return ", ".join(sorted(name for name in names if old.parts.get(name) != new.parts.get(name))) or "files"
-

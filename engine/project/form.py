@@ -54,7 +54,7 @@ class Form(Checks):
             wanted = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
             self.wrong(path, f"'{path[-1]}'", wanted, value)
             return default
-        return float(value) if not whole else value  # type: ignore[no-any-return]
+        return float(value) if not whole else value
 
     def one_of(self, path: Path, parent: Mapping[Any, Any], choices: tuple[str, ...], default: str) -> str:
         """One of `choices`, at `path`."""

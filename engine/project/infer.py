@@ -93,7 +93,9 @@ def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
     if len(found) < 2:
         raise InputError(f"label '{label}' has one value only: there is nothing to learn")
     if len(found) > MOST_CLASSES:
-        raise InputError(f"label '{label}' has {len(found)} different values, more than {MOST_CLASSES} classes")
+        raise InputError(
+            f"label '{label}' has {len(found)} different values, more than {MOST_CLASSES} classes"
+        )
     return found
 
 
@@ -154,7 +156,7 @@ def _word(value: Any) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """A YAML scalar: plain where that reads back as the same text, else in JSON's quotes, which YAML shares."""
+    """A YAML scalar: plain where that reads back as the same text, else in JSON's quotes, which YAML has."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -168,7 +170,7 @@ def _example(target: str, score: str) -> str:
     return f"""\
 filters: example
 rules:
-  # A filter on top of the model. In mode `shadow` it is noted in every decision and changes none; try `enforce`.
+  # A filter on top of the model. In mode shadow it is noted in every decision and changes none; try enforce.
   - id: close-call
     when: scores.{score} >= 0.4 && proposed == 'accept'
     decide: review

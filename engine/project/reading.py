@@ -50,7 +50,8 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     if form.problems or schema is None or policy is None:
         raise CheckFailed(form.problems)
     return Project(
-        name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation, identifier, text
+        name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation,
+        identifier, text,
     )  # fmt: skip
 
 

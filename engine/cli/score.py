@@ -1,0 +1,46 @@
+"""`tandem score`: a file in, decisions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import HERE, AsJson, BundleRef, ProjectDir
+
+
+def command(
+    source: Annotated[Path, typer.Argument(help="Parquet, CSV or JSON Lines, also gzipped.", metavar="IN")],
+    target: Annotated[Path, typer.Option("--out", "-o", help="Where to, by extension.", metavar="OUT")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the columns of IN beside the decisions.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
+    ref: BundleRef = None,
+    project: ProjectDir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Decide every row of a file, in bounded memory; rows that cannot be read go to OUT.rejects.jsonl."""
+    from datetime import UTC, datetime
+
+    from engine.cli.console import progress, say, say_json, say_table
+    from engine.cli.target import find_bundle
+    from engine.runtime import Runtime
+    from engine.score import score_file
+
+    runtime = Runtime.open(find_bundle(ref, project))
+    with progress("scoring", quiet=as_json) as tell:
+        report = score_file(
+            runtime, source, target, keep=keep, force=force, progress=tell, now=datetime.now(UTC)
+        )
+    if as_json:
+        return say_json({"bundle": runtime.digest, "out": str(target), **report.to_dict()})
+    rate = report.rows / report.seconds if report.seconds else 0.0
+    say(
+        f"{report.decided:,} of {report.rows:,} rows decided in {report.seconds:.1f} s ({rate:,.0f} a second)"
+    )
+    if report.rejected:
+        say(f"{report.rejected:,} rows could not be read: see {target}.rejects.jsonl")
+    say_table(("outcome", "rows"), list(report.outcomes.items()))
+    return say(f"→ {target} by bundle {runtime.digest}")
