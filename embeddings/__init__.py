@@ -1,7 +1,7 @@
 """Embeddings: the neural layer, from fields to a vector.
 
-What serving needs is here. Training is imported by name, and needs torch: `embeddings.network`, `embeddings.train`,
-`embeddings.export`.
+What serving needs is here. Training is imported by name, and needs torch: `embeddings.network`,
+`embeddings.train`, `embeddings.export`.
 """
 
 from embeddings.encode import Encoding

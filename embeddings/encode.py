@@ -1,7 +1,8 @@
 """Fields become the network's inputs: one record or a column batch in, a few arrays out.
 
-Inputs, each present where the encoding has such fields: `numeric` `(n, columns)` float32 with NaN for missing;
-`categories` `(n, fields)` int64, rows of one shared table; `text.NAME` `(n, tokens)` int64 for each text.
+Inputs, each present where the encoding has such fields: `numeric` `(n, columns)` float32 with NaN for
+missing; `categories` `(n, fields)` int64, rows of one shared table; `text.NAME` `(n, tokens)` int64 for each
+text field.
 `docs/encoding-format.md` specifies all of it for other languages.
 """
 
@@ -67,7 +68,7 @@ class Encoding:
         return inputs
 
     def batch(self, batch: pa.RecordBatch) -> dict[str, np.ndarray]:
-        """Encode a batch of n rows whose columns are int64, float64, bool, string or timestamp("us", "UTC")."""
+        """Encode n rows whose columns are int64, float64, bool, string or timestamp("us", "UTC")."""
         inputs = {}
         if self.numbers or self.clocks:
             inputs["numeric"] = numeric = np.empty((batch.num_rows, self.columns), np.float32)
@@ -144,8 +145,8 @@ def _bounded(scaled: float) -> float:
 
 def _scaled(column: pa.Array, field: Number) -> np.ndarray:
     """Standardise a column: `(n,)` → `(n,)` float64, within ±BOUND, NaN for missing."""
-    values = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
+    values: np.ndarray = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
         return np.clip((values - field.mean) * field.inverse_scale, -BOUND, BOUND)
 
 
@@ -170,9 +171,10 @@ def _clock_columns(column: pa.Array) -> np.ndarray:
 def _rows(column: pa.Array, category: Category) -> np.ndarray:
     """Rows of a category within its own part of the table: 0 unseen, 1 missing, then the levels."""
     if category.flag:
-        return pc.cast(column, pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) + 2
+        flags: np.ndarray = pc.cast(column, pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        return flags + 2
     place = pc.index_in(column, pa.array(category.levels, column.type)).fill_null(-2)
-    rows = place.to_numpy(zero_copy_only=False).astype(np.int64) + 2
+    rows: np.ndarray = place.to_numpy(zero_copy_only=False).astype(np.int64) + 2
     if column.null_count:
         rows[column.is_null().to_numpy(zero_copy_only=False)] = 1
     return rows
@@ -181,7 +183,7 @@ def _rows(column: pa.Array, category: Category) -> np.ndarray:
 def _circle(points: int) -> tuple[tuple[float, float], ...]:
     """Sine and cosine of each of `points` equal steps round a circle, as float32 values.
 
-    A table and not a function of the moment, because the sines of NumPy and of libm differ in their last bits.
+    A table and not a function of the moment: the sines of NumPy and of libm differ in their last bits.
     """
     angles = [2 * math.pi * point / points for point in range(points)]
     return tuple((float(np.float32(math.sin(angle))), float(np.float32(math.cos(angle)))) for angle in angles)

@@ -51,6 +51,6 @@ class ParityError(EmbeddingError):
     def __init__(self, difference: float, allowed: float) -> None:
         self.difference = difference
         super().__init__(
-            f"the exported embedding differs from the trained one by {difference:.3g}, allowed is {allowed:.3g}; "
-            "the graph is refused"
+            f"the exported embedding differs from the trained one by {difference:.3g}; "
+            f"allowed is {allowed:.3g}, so the graph is refused"
         )

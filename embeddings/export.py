@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
@@ -26,8 +27,8 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
     """Write the graph: inputs as `Encoding` gives them, with `n` rows, → `embedding` `(n, width)` float32.
 
     INVARIANT: only operations whose result for a row does not depend on the number of rows: gathers, plain
-    two-dimensional products, elementwise operations and sums within a row. (A batched product over fields was seen to
-    differ in its last bits for one row alone.)
+    two-dimensional products, elementwise operations. (A batched product over fields and a sum over an axis
+    were both seen to differ in their last bits for one row alone.)
 
     INVARIANT: the bytes depend on nothing but the weights and the encoding.
     """
@@ -53,7 +54,8 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     model.producer_name = "tandem"
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
 
 
 def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray]) -> float:
@@ -61,8 +63,6 @@ def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray
 
     Raises `ParityError` where it is above `ALLOWED`, or either is not finite.
     """
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -84,7 +84,7 @@ def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray
 
 @dataclass
 class _Graph:
-    """Inputs, nodes and constants as they are added; constants carry a prefix, so that graphs can be joined."""
+    """Inputs, nodes and constants as they are added; a prefix on all names lets graphs be joined."""
 
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -105,7 +105,7 @@ class _Graph:
 
 
 def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
-    """Bins, `clip((value - low) * inverse, 0, 1)`, and missing flags; a missing value stands at 0, the mean."""
+    """Bins, `clip((value - low) * inverse, 0, 1)`, and flags of missing values, which stand at the mean."""
     if not encoding.columns:
         return
     values = graph.input("numeric", TensorProto.FLOAT, encoding.columns)
@@ -114,7 +114,7 @@ def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
     one = graph.constant(np.array(1, np.float32), "one")
     missing = graph.add("IsNaN", [values], "missing")
     known = graph.add("Where", [missing, zero, values], "known")
-    # A product with ones and zeros repeats each value over its bins exactly, and is faster than a gather of columns.
+    # A product with ones and zeros repeats each value over its bins, exactly.
     repeat = np.zeros((encoding.columns, len(column)), np.float32)
     repeat[column, np.arange(len(column))] = 1
     spread = graph.add("MatMul", [known, graph.constant(repeat, "repeat")], "spread")

@@ -1,4 +1,4 @@
-"""How each field is encoded, as frozen records, and their written form: plain JSON, checked and bounded when read.
+"""How each field is encoded, as frozen records, and their written form: plain JSON, checked when read.
 
 The written form is public: `docs/encoding-format.md` is its specification.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ FORMAT = 1
 BOUND = 1e6
 """Standardised values are clipped to ±BOUND, so that float32 and the graph never meet an infinity."""
 CLOCK_COLUMNS = 4
-"""Columns of a timestamp: sine and cosine of the minute of the day, sine and cosine of the day of the week."""
+"""Columns of a timestamp: sine and cosine of the minute of the day, the same of the day of the week."""
 MISSING_TOKEN = 1
 FIRST_TOKEN = 2
 """Token 0 is padding, 1 a missing text, the hashed ones begin here."""
@@ -31,7 +32,7 @@ _LONGEST_TEXT = 65_536
 
 @dataclass(frozen=True)
 class Number:
-    """A number: `(value - mean) * inverse_scale` in float64; `edges` are its bins, ascending, in those units."""
+    """A number: `(value - mean) * inverse_scale` in float64; `edges` of its bins ascend, in those units."""
 
     name: str
     mean: float
@@ -102,7 +103,7 @@ def write(
 def read(
     data: Mapping[str, Any],
 ) -> tuple[tuple[Number, ...], tuple[Clock, ...], tuple[Category, ...], tuple[Text, ...]]:
-    """Read a written form. Raises `EncodingError` naming the place, for anything that `write` would not give."""
+    """Read a written form. Raises `EncodingError` naming the place of what `write` would not give."""
     place = "encoding"
     _keys(data, ("format", "numbers", "timestamps", "categories", "texts"), place)
     if data["format"] != FORMAT or isinstance(data["format"], bool):
@@ -197,7 +198,7 @@ def _whole(value: Any, least: int, most: int, place: str) -> int:
 
 def _edges(value: Any, place: str) -> tuple[float, ...]:
     edges = tuple(_finite(edge, place) for edge in _list(value, _MOST_EDGES, place))
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         if not low < high:
             raise EncodingError(f"{place}: {low!r}, {high!r} do not ascend")
     if any(abs(edge) > BOUND or float(np.float32(edge)) != edge for edge in edges):

@@ -1,4 +1,4 @@
-"""An encoding is fixed on training rows: scales and bins of numbers, levels of categories, lengths of texts."""
+"""An encoding is fixed on training rows: scales and bins of numbers, levels, lengths of texts."""
 
 from __future__ import annotations
 
@@ -67,14 +67,13 @@ def _number(name: str, column: pa.Array, bins: int) -> Number:
     values = column.to_numpy(zero_copy_only=False).astype(np.float64)
     values = values[np.isfinite(values)]
     mean, inverse = _scale(values)
-    unedged = Number(name, mean, inverse, ())
     with np.errstate(over="ignore"):
         scaled = np.clip((values - mean) * inverse, -BOUND, BOUND).astype(np.float32)
-    return Number(unedged.name, mean, inverse, _edges(scaled, bins))
+    return Number(name, mean, inverse, _edges(scaled, bins))
 
 
 def _scale(values: np.ndarray) -> tuple[float, float]:
-    """Mean and inverse deviation, with the outermost values drawn in, so that one sentinel does not set the scale."""
+    """Mean and inverse deviation; the outermost values are drawn in, so that one sentinel sets no scale."""
     if len(values) == 0:
         return 0.0, 1.0
     # Divided by the largest first, so that squares of 1e200 stay finite.
@@ -97,9 +96,9 @@ def _clock(name: str, column: pa.Array, bins: int) -> Clock:
 def _edges(values: np.ndarray, bins: int) -> tuple[float, ...]:
     """Bin edges of standardised values `(n,)` float32: quantiles, and steps at heavy single values.
 
-    Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", section 3.2.1 (bins from
-    quantiles). Not in the paper: a value that holds a bin's share of the rows is itself an edge, and so are its
-    neighbours, so that "exactly zero" can differ sharply from "a little".
+    Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", section 3.2.1
+    (bins from quantiles). Not in the paper: a value that holds a bin's share of the rows is itself an edge,
+    and so are its neighbours, so that "exactly zero" can differ sharply from "a little".
     """
     levels, counts = np.unique(values, return_counts=True)
     if bins == 0 or len(levels) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ _SPAN = 4.0
 
 
 def bins(encoding: Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give column, lower edge and inverse length of every bin: three arrays `(bins,)`, int64 and twice float32.
+    """Give column, lower edge and inverse length of every bin: three arrays `(bins,)`.
 
     A column's first bin spans ±4, which is the standardised value itself, squashed.
     """
@@ -31,16 +32,17 @@ def bins(encoding: Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(columns, np.int64), low, np.float32(1) / (np.array(upper, np.float32) - low)
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
     """Inputs as `Encoding` gives them → embedding `(n, width)` → logits `(n, classes)` a label.
 
-    Numbers are encoded piecewise-linearly (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
-    Deep Learning", section 3.2, equation 1): the bin from b₀ to b₁ gives clip((z - b₀) / (b₁ - b₀), 0, 1). Unlike the
-    paper, the outermost bins are clipped as well, so that no outlier reaches the layers. Texts are bags of embedded
-    tokens, averaged (Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", section 2).
+    Numbers are encoded piecewise-linearly (Gorishniy et al. 2022, "On Embeddings for Numerical Features in
+    Tabular Deep Learning", section 3.2, equation 1): the bin from b₀ to b₁ gives
+    clip((z - b₀) / (b₁ - b₀), 0, 1). Unlike the paper, the outermost bins are clipped as well, so that no outlier reaches the layers. Texts are
+    bags of embedded tokens, averaged (Joulin et al. 2016, "Bag of Tricks for Efficient Text
+    Classification", section 2).
 
-    The last layer before the embedding has no activation: each head is linear in the embedding, and so can a simple
-    classifier on it be as good as the network.
+    The last layer before the embedding has no activation: each head is linear in the embedding, so that a
+    simple classifier on it can be as good as the network.
     """
 
     def __init__(self, spec: Spec, encoding: Encoding, classes: Mapping[str, int]) -> None:
@@ -69,9 +71,9 @@ class Network(nn.Module):
             + len(encoding.texts) * spec.text_width
         )
         sizes = [inputs, *spec.hidden, spec.width]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         with torch.no_grad():
-            # A column that is never missing in training leaves its flag's weights at 0: missing is then the mean.
+            # A column never missing in training leaves its flag's weights at 0: missing is then the mean.
             self.layers[0].weight[:, len(column) : len(column) + flags] = 0
         self.heads = nn.ModuleList(nn.Linear(spec.width, count) for count in classes.values())
         self.labels = tuple(classes)

@@ -75,4 +75,5 @@ class Rows:
 
     def known(self, label: str) -> int:
         """Rows whose label is known."""
-        return int((self.targets[label] > MISSING).sum())
+        known: int = (self.targets[label] > MISSING).sum().item()
+        return known

@@ -29,15 +29,15 @@ class Spec:
     Parameters
     ----------
     slots: the fields, in their order.
-    numeric: `piecewise-linear` gives every numeric column `bins` bins besides its value; `standardised` the value alone.
+    numeric: `piecewise-linear` gives each numeric column `bins` bins besides its value, `standardised` none.
     width: dimensions of the embedding.
     hidden: widths of the hidden layers.
-    rare: a category level seen fewer times in training shares a slot with the levels never seen.
+    rare: a category level seen fewer times in training counts as never seen.
     levels: at most so many levels a field, the most frequent ones.
-    text_tokens: at most so many tokens of a text are used; the length in use is chosen from the training texts.
-    text_buckets: so many hash buckets of tokens a field.
-    epochs, patience: at most so many passes, and so many without progress on validation rows before training stops.
-    batch_size: rows a step; None chooses by the number of rows.
+    text_tokens: at most so many tokens of a text are used; the training texts may ask for fewer.
+    text_buckets, text_width: so many hash buckets of tokens a field, and dimensions of each.
+    epochs, patience: at most so many passes, and so many without progress on validation rows.
+    batch_size: rows a step; None chooses by the number of rows, for about a hundred steps a pass.
     average: decay of the exponential moving average of the weights.
     max_rows: a larger training table is sampled down to this many rows.
     """
@@ -55,7 +55,7 @@ class Spec:
     epochs: int = 40
     patience: int = 5
     batch_size: int | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     dropout: float = 0.1
     average: float = 0.99
@@ -70,7 +70,9 @@ class Spec:
         problems += _check_slots(slots)
         if problems:
             raise SpecError(problems)
-        settings = {key: tuple(value) if key == "hidden" else value for key, value in data.items()}
+        settings: dict[str, Any] = {
+            key: tuple(value) if key == "hidden" else value for key, value in data.items()
+        }
         return cls(slots=slots, **settings)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -79,7 +81,7 @@ class Spec:
         return settings | {"hidden": list(self.hidden)}
 
 
-# key: (type, least, most)
+# Least and most of each numeric setting, by its type.
 _RANGES: dict[str, tuple[type, float, float]] = {
     "width": (int, 2, 1_024),
     "bins": (int, 2, 128),

@@ -1,8 +1,8 @@
-"""A text becomes hashed tokens: its words, its pairs of neighbouring words, the 3-byte pieces of its longer words.
+"""A text becomes hashed tokens: its words, pairs of neighbouring words, 3-byte pieces of longer words.
 
-A bag of hashed n-grams (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning", section 2;
-Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", sections 2 and 2.1). Two forms of one
-definition (`docs/encoding-format.md`): `Tokens.one` for one text, `Tokens.column` for many.
+A bag of hashed n-grams (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning",
+section 2; Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", sections 2 and 2.2). Two
+forms of one definition (`docs/encoding-format.md`): `Tokens.one` for one text, `Tokens.column` for many.
 
 INVARIANT: both give the same tokens for the same text, bit for bit.
 """
@@ -41,8 +41,8 @@ class Tokens:
     def __init__(self, field: Text) -> None:
         self.places = field.tokens
         self.buckets = field.buckets
-        # Words recur, so what a word gives is remembered: its token, the checksum that a pair goes on from, its
-        # pieces. Entries are never changed, so threads may share them.
+        # Words recur, so what a word gives is remembered: its token, the checksum that a pair goes on from,
+        # its pieces. Entries are never changed, so threads may share them.
         self._remembered: dict[bytes, tuple[bytes, int, bytes]] = {}
         self._bytes = 8 * field.tokens
         self._missing = MISSING_TOKEN.to_bytes(8, "little").ljust(self._bytes, b"\0")
@@ -86,7 +86,7 @@ class Tokens:
         return known
 
     def column(self, texts: pa.Array) -> np.ndarray:
-        """Give the tokens of a string column: `(n,)` → `(n, places)` int64. Equal texts are worked out once."""
+        """Give the tokens of a string column, `(n,)` → `(n, places)` int64; each distinct text once."""
         if len(texts) == 0:
             return np.zeros((0, self.places), np.int64)
         distinct = texts.dictionary_encode()
@@ -94,7 +94,8 @@ class Tokens:
         table = np.zeros((len(distinct.dictionary) + 1, self.places), np.int64)
         table[-1, 0] = MISSING_TOKEN
         self._fill(table, distinct.dictionary)
-        return table[codes]
+        tokens: np.ndarray = table[codes]
+        return tokens
 
     def _fill(self, table: np.ndarray, texts: pa.Array) -> None:
         """Work out texts in blocks of a size that stays in cache; `texts` has no nulls."""
@@ -237,7 +238,7 @@ _FIRST_STEP = _step(
     np.uint32(_PIECE_START) ^ _ONES ^ np.zeros(256, np.uint32), np.arange(256, dtype=np.uint8)
 )
 _LOWER = np.frombuffer(bytes(range(256)).lower(), np.uint8)
-# 0 between words, 1 letters, digits and bytes outside ASCII, 2 punctuation: the two runs of the pattern above.
+# 0 between words, 1 letters, digits and bytes outside ASCII, 2 punctuation: the runs of the pattern above.
 _KIND = np.array(
     [1 if re.match(rb"[0-9a-z\x80-\xff]", bytes([b])) else 2 if 0x20 < b < 0x7F else 0 for b in range(256)],
     np.uint8,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterator
 
 import numpy as np
 import torch
@@ -59,8 +58,8 @@ def train(
 ) -> Trained:
     """Train on encoded rows; keep the averaged weights that were best on the validation rows.
 
-    The CPU is used with one thread, so that a seed gives the same weights on any number of cores. On a GPU the last
-    bits may differ between runs.
+    The CPU is used with one thread, so that a seed gives the same weights on any number of cores. On a GPU
+    the last bits may differ between runs.
 
     Parameters
     ----------
@@ -71,8 +70,8 @@ def train(
 
     Raises
     ------
-    TrainingError: no label, a label without a known row, arrays that do not fit, a device that is not there, or a loss
-        that is no longer finite.
+    TrainingError: no label, a label without a known row, arrays that do not fit, a device that is not
+        there, or a loss that is no longer finite.
     """
     rows = Rows.of(inputs, targets, "training").sampled(spec.max_rows, spec.seed)
     validation = Rows.of(validation_inputs, validation_targets, "validation")
@@ -139,7 +138,7 @@ def _step(network: Network, optimizer: torch.optim.Optimizer, rows: Rows) -> Ten
 
 
 def _forget_some(network: Network, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Make a few category values unseen, so that the rows of the unseen are trained even where no level is rare."""
+    """Make a few category values unseen: their rows are then trained even where no level is rare."""
     categories = inputs.get("categories")
     if categories is None:
         return inputs
@@ -163,7 +162,7 @@ def _average(averaged: Network, network: Network, decay: float) -> None:
 
 def _batch_size(rows: int) -> int:
     """A power of two with about a hundred steps a pass."""
-    wanted = 2 ** round(math.log2(max(1.0, rows / _STEPS_AN_EPOCH)))
+    wanted: int = 2 ** round(math.log2(max(1.0, rows / _STEPS_AN_EPOCH)))
     return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
 
 
