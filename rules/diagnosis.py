@@ -111,7 +111,9 @@ def _undeclared(
         short = name.rsplit(".", 1)[-1]
         known = _FUNCTION_WORDS.get(short.lower())
         if short in SUPPORTED:
-            return ExpressionProblem(line, column, f"'{short}' is not called like this", "see docs/rule-language.md")
+            return ExpressionProblem(
+                line, column, f"'{short}' is not called like this", "see docs/rule-language.md"
+            )
         hint = f"did you mean '{known}'?" if known else nearest(short, SUPPORTED)
         return ExpressionProblem(
             line, begin.start() + 1 if begin else column, f"unknown function '{short}'", hint
@@ -163,6 +165,9 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
 
 def _character(source: str, line: int, column: int, token: str) -> ExpressionProblem:
     around = source[max(column - 2, 0) : column + 1]
+    if token[:1] in ("'", '"') and "\\" in token:
+        hint = r"write \\ for a backslash, or r'…' for a pattern"
+        return ExpressionProblem(line, column, "a backslash in the text in quotes escapes nothing", hint)
     if token[:1] in ("'", '"'):
         return ExpressionProblem(
             line, column, "the text in quotes does not end", "close the quote on the same line"

@@ -156,7 +156,7 @@ class Generator:
         height = max((argument.height for argument in arguments), default=0) + 2
         if row.result == BOOL and not row.fails:
             return self._test(row, arguments, guards, core, height)
-        value = f"({core} if {' and '.join(guards)} else ERROR)" if guards else f"({core})"
+        value = f"(({core}) if {' and '.join(guards)} else ERROR)" if guards else f"({core})"
         source = Source(row.result, value, error=bool(guards) or row.fails, height=height)
         return self._named(source) if row.result == BOOL else source
 
