@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rules.stage import Act
-from rules.verdict import Verdicts, list_array
+from rules.verdict import Verdicts, list_array, text_array
 
 Groups = list[tuple[Any, np.ndarray]]  # a code, or one for each row, and rows in rising order
 
@@ -31,9 +31,9 @@ class Assembly:
         self._codes = {outcome: code for code, outcome in enumerate(outcomes)}
         self._reasons = _codes(act.reason for act in every_act)
         self._tags = _codes(tag for act in every_act for tag in act.tags)
-        self._id_names = pa.array(list(ids), pa.string())
-        self._reason_names = pa.array(list(self._reasons), pa.string())
-        self._tag_names = pa.array(list(self._tags), pa.string())
+        self._id_names = text_array(ids)
+        self._reason_names = text_array(list(self._reasons))
+        self._tag_names = text_array(list(self._tags))
         self._reason_of = np.full(len(ids) + 1, -1, dtype=np.int32)  # the last is for "no rule"
         for act in acts:
             self._reason_of[act.index] = self._reasons.get(act.reason, -1)

@@ -126,7 +126,7 @@ class Policy:
 
     def propose(self, values: Mapping[str, Any]) -> str:
         """Give the outcome of the first row that holds."""
-        held, _ = self._scalar(values)
+        held: list[int] = self._scalar(values)[0]
         return self.decides[held[0]]
 
     def propose_batch(self, batch: pa.RecordBatch) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from rules.checked_rules import CheckedRule
@@ -32,14 +34,26 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the fired rules do to one score: the lowest cap, the highest floor, and whose they are."""
+    """What the fired rules do to one score: lowest cap and highest floor, infinite for none, and whose."""
 
     score: str
     variable: str
-    cap: float | None
+    cap: float
     cap_by: Act | None
-    floor: float | None
+    floor: float
     floor_by: Act | None
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """What follows when certain rules hold and certain rules are open.
+
+    `adjusted` keeps verdicts by which bound took hold of which score: there are few, bounds are constants.
+    """
+
+    verdict: Verdict
+    bounds: tuple[Bound, ...]
+    adjusted: dict[int, Verdict]
 
 
 class Stage:
@@ -53,7 +67,7 @@ class Stage:
         ]
         self.acts = tuple(_act(index, checked) for index, checked in chosen)
         self.conditions: tuple[CheckedExpression, ...] = tuple(checked.condition for _, checked in chosen)
-        self._kept: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Verdict, tuple[Bound, ...]]] = {}
+        self._kept: dict[tuple[tuple[int, ...], tuple[int, ...]], Combination] = {}
 
     def verdict(self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]) -> Verdict:
         """Give the verdict on a record: `held` and `unknown` are indices of `conditions`, in order."""
@@ -64,10 +78,9 @@ class Stage:
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             found = self._kept[key] = self._work_out(*key)
-        verdict, bounds = found
-        return _adjusted(verdict, bounds, values) if bounds else verdict
+        return _adjusted(found, values) if found.bounds else found.verdict
 
-    def _work_out(self, held: tuple[int, ...], unknown: tuple[int, ...]) -> tuple[Verdict, tuple[Bound, ...]]:
+    def _work_out(self, held: tuple[int, ...], unknown: tuple[int, ...]) -> Combination:
         acts = self.acts
         holding = set(held)
         open_fires = [index for index in unknown if acts[index].fires_on_unknown]
@@ -87,7 +100,7 @@ class Stage:
             unknown=tuple(open_ids),
             tags=tuple(dict.fromkeys(tag for act in fired for tag in act.tags)),
         )
-        return verdict, _bounds([act for act in fired if act.index not in reviewed])
+        return Combination(verdict, _bounds([act for act in fired if act.index not in reviewed]), {})
 
 
 def _act(index: int, checked: CheckedRule) -> Act:
@@ -122,32 +135,41 @@ def _bounds(fired: Sequence[Act]) -> tuple[Bound, ...]:
         floor_by = max(
             (act for act in fired if score in act.floors), key=lambda act: act.floors[score], default=None
         )
-        cap = cap_by.caps[score] if cap_by else None
-        floor = floor_by.floors[score] if floor_by else None
+        cap = cap_by.caps[score] if cap_by else inf
+        floor = floor_by.floors[score] if floor_by else -inf
         bounds.append(Bound(score, f"scores.{score}", cap, cap_by, floor, floor_by))
     return tuple(bounds)
 
 
-def _adjusted(verdict: Verdict, bounds: Sequence[Bound], values: Mapping[str, Any]) -> Verdict:
+def _adjusted(found: Combination, values: Mapping[str, Any]) -> Verdict:
     """Apply the caps, then the floors, to the scores that are there: a floor wins over a cap."""
+    taken = 0  # in base 3, for each bound: 0 = the score as it was, 1 = the cap, 2 = the floor
+    for bound in found.bounds:
+        raw = score = values[bound.variable]
+        digit = 0
+        if raw is not None:
+            if bound.cap < score:
+                score, digit = bound.cap, 1
+            if bound.floor > score:
+                score, digit = bound.floor, 2
+            if score == raw:
+                digit = 0
+        taken = taken * 3 + digit
+    if not taken:
+        return found.verdict
+    verdict = found.adjusted.get(taken)
+    if verdict is None:
+        verdict = found.adjusted[taken] = _with_bounds(found, taken)
+    return verdict
+
+
+def _with_bounds(found: Combination, taken: int) -> Verdict:
     adjusted = {}
     makers = []
-    for bound in bounds:
-        raw = score = values[bound.variable]
-        if raw is None:
-            continue
-        maker = None
-        if bound.cap is not None and bound.cap < score:
-            score, maker = bound.cap, bound.cap_by
-        if bound.floor is not None and bound.floor > score:
-            score, maker = bound.floor, bound.floor_by
-        if maker is not None and score != raw:
-            adjusted[bound.score] = score
-            makers.append(maker)
-    if not adjusted:
-        return verdict
-    first = min(makers, key=lambda act: act.index)
-    return Verdict(
-        verdict.outcome, verdict.decided_by, adjusted, first.id,
-        verdict.reasons, verdict.fired, verdict.shadow, verdict.unknown, verdict.tags,
-    )  # fmt: skip
+    for bound in reversed(found.bounds):
+        taken, digit = divmod(taken, 3)
+        if digit:
+            adjusted[bound.score] = bound.cap if digit == 1 else bound.floor
+            makers.append(bound.cap_by if digit == 1 else bound.floor_by)
+    first = min((maker for maker in makers if maker), key=lambda act: act.index)
+    return replace(found.verdict, adjusted=MappingProxyType(adjusted), adjusted_by=first.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -104,8 +104,25 @@ def join_lists(first: pa.ListArray, second: pa.ListArray, rows: np.ndarray) -> p
 
 def list_array(offsets: np.ndarray, codes: np.ndarray, names: pa.Array) -> pa.ListArray:
     """Give lists of names: `(n + 1,)` int32 offsets into int32 codes over `names`."""
-    values = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), names)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    values = pa.DictionaryArray.from_arrays(_int32_array(codes), names)
+    return pa.ListArray.from_arrays(_int32_array(offsets), values)
+
+
+def text_array(texts: Sequence[str]) -> pa.Array:
+    """Give texts as an Arrow array.
+
+    By its buffers: `pa.array` of a list imports pandas wherever that is installed, which takes longer than
+    opening a bundle.
+    """
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+
+
+def _int32_array(values: np.ndarray) -> pa.Array:
+    values = np.ascontiguousarray(values, dtype=np.int32)
+    return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
 
 
 def _spread(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
