@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -51,10 +52,17 @@ def value(expression: CheckedExpression, lists: Lists | None = None) -> Value:
 
 
 class Conditions:
-    """Conditions ready for batches; nothing in it changes, threads may share it."""
+    """Conditions ready for batches; threads may share it.
+
+    The plan is made for the first batch: who decides record by record, as after a live edit, never needs it.
+    """
 
     def __init__(self, expressions: Sequence[CheckedExpression], lists: Lists) -> None:
-        self._plan = Plan([expression.node for expression in expressions], lists)
+        self._expressions, self._lists = tuple(expressions), lists
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan([expression.node for expression in self._expressions], self._lists)
 
     def evaluate(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
         """Say which conditions hold where.
