@@ -58,7 +58,7 @@ def everyday(rng: np.random.Generator, size: int, people: Customers, terminals: 
 
 def copied_cards(rng: np.random.Generator, size: int, people: Customers, terminals: Terminals) -> Columns:
     """Cards copied at a compromised terminal are swiped there again, in waves that move on."""
-    wave = rng.integers(0, len(terminals.compromised), size)
+    wave = np.arange(size) % len(terminals.compromised)
     terminal = terminals.compromised[wave]
     day = terminals.wave_start[wave] + rng.random(size) * terminals.wave_days
     day = np.minimum(day, DAYS - 0.01)
@@ -81,9 +81,9 @@ def copied_cards(rng: np.random.Generator, size: int, people: Customers, termina
 
 def card_testing(rng: np.random.Generator, size: int, people: Customers, terminals: Terminals) -> Columns:
     """Bursts of tiny web payments on one card in half an hour; later the amounts hide among everyday ones."""
-    burst = np.arange(size) // 8
+    burst = np.arange(size) // min(8, max(3, size // 8))
     bursts = int(burst[-1]) + 1 if size else 0
-    start = rng.uniform(2, DAYS - 1, bursts)[burst]
+    start = _days(rng, bursts, DAYS - 1)[burst]
     customer = people.draw(rng, bursts)[burst]
     terminal = (SHOPS + rng.integers(0, len(terminals.names) - SHOPS, bursts))[burst]
     late = start > TURN
@@ -104,7 +104,7 @@ def card_testing(rng: np.random.Generator, size: int, people: Customers, termina
 
 def takeover(rng: np.random.Generator, size: int, people: Customers, terminals: Terminals) -> Columns:
     """A stolen login buys electronics abroad, new device, at night; later the device looks known."""
-    day = rng.uniform(0, DAYS, size)
+    day = _days(rng, size, DAYS)
     late = day > TURN
     customer = people.draw(rng, size)
     country = np.where(rng.random(size) < 0.75, rng.integers(0, _HOMES, size), people.home[customer])
@@ -133,7 +133,7 @@ def takeover(rng: np.random.Generator, size: int, people: Customers, terminals: 
 
 def mules(rng: np.random.Generator, size: int, people: Customers, terminals: Terminals) -> Columns:
     """Transfers from young accounts just under a round limit, told by their memo; the wording changes."""
-    day = rng.uniform(0, DAYS, size)
+    day = _days(rng, size, DAYS)
     late = day > TURN
     young = np.argsort(-people.opened_day, kind="stable")[: max(10, len(people.home) // 6)]
     customer = rng.choice(young, size)
@@ -151,6 +151,11 @@ def mules(rng: np.random.Generator, size: int, people: Customers, terminals: Ter
         "memo": memos.mules(rng, late),
         "kind": np.full(size, KINDS.index("mule")),
     }
+
+
+def _days(rng: np.random.Generator, size: int, days: int) -> np.ndarray:
+    """Days spread over the whole time, so that a small table too has every kind of fraud in each part."""
+    return (np.arange(size) + rng.random(size)) / max(size, 1) * days
 
 
 def _visit(
