@@ -101,7 +101,9 @@ def _candidates(evaluation: Mapping[str, Any]) -> Table:
         for one in candidates:
             word = "chosen" if one["chosen"] else one["refused"] or ""
             settings = ", ".join(f"{key} {value:g}" for key, value in one["settings"].items())
-            behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}"
+            behind = NONE
+            if one["behind_best"] is not None:
+                behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}"
             parity = NONE if one["parity"] is None else f"{one['parity']:.0e}"
             rows.append(
                 (f"{name}: {one['kind']}", settings, _number(one["log_loss"], 4), behind, parity, word)

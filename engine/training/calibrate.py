@@ -72,7 +72,8 @@ def _fit_sigmoid(margin: np.ndarray, codes: np.ndarray) -> Calibration:
     target = np.where(codes == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     prior = float(np.log((positives + 1) / (negatives + 1)))
     scale = float(np.std(margin))
-    if scale == 0.0 or not np.isfinite(scale):
+    # Equal margins, up to rounding, tell nothing apart; what is no number tells nothing at all.
+    if not scale > 1e-12 * max(1e-12, float(np.abs(margin).max())) or not np.isfinite(scale):
         return Calibration(0.0, prior)
     design = np.column_stack([(margin - margin.mean()) / scale, np.ones(len(margin))])
 

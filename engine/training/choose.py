@@ -75,9 +75,9 @@ class Choice:
         return {
             "kind": one.kind,
             "settings": dict(one.fitted.settings),
-            "log_loss": float(one.losses.mean()),
-            "behind_best": difference,
-            "standard_error": error,
+            "log_loss": _finite(float(one.losses.mean())),
+            "behind_best": _finite(difference),
+            "standard_error": _finite(error),
             "calibration": asdict(one.calibration),
             "parity": one.parity,
             "refused": one.refused or None,
@@ -103,8 +103,7 @@ def run_candidates(
         for kind in sorted(kinds, key=KINDS.index):
             fits = fit_kind(kind, train.embedding, train.codes, guide, seed)
             tried = [_judged(fitted, validation, seed) for fitted in fits]
-            best = min(tried, key=lambda one: float(one.losses.mean()))
-            candidates.append(_exported(best, validation.embedding, classes))
+            candidates.append(_exported(_best(tried), validation.embedding, classes))
         return candidates
 
 
@@ -139,7 +138,14 @@ def paired_difference(losses: np.ndarray, best: np.ndarray) -> tuple[float, floa
 
 
 def _best(candidates: Sequence[Candidate]) -> Candidate:
-    return min(candidates, key=lambda one: float(one.losses.mean()))
+    """The one of least loss; a loss that is no number is worse than any."""
+    means = [float(one.losses.mean()) for one in candidates]
+    return candidates[min(range(len(means)), key=lambda place: (means[place] != means[place], means[place]))]
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if np.isfinite(value) else None
 
 
 def _judged(fitted: Fitted, validation: Rows, seed: int) -> Candidate:
@@ -150,6 +156,8 @@ def _judged(fitted: Fitted, validation: Rows, seed: int) -> Candidate:
 
 def _exported(candidate: Candidate, embedding: np.ndarray, classes: int) -> Candidate:
     """Export and compare with scikit-learn; what goes wrong there refuses the candidate, not the fit."""
+    if not np.isfinite(candidate.losses).all():
+        return replace(candidate, refused="its probabilities are no numbers on some validation rows")
     try:
         exported = export(candidate.fitted, embedding.shape[1])
         difference = parity(replace(candidate, exported=exported), embedding, classes)

@@ -28,7 +28,7 @@ LINEAR = frozenset({"logistic", "linear-svm"})
 
 STRENGTHS = {"logistic": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), "linear-svm": (1e-4, 1e-3, 1e-2)}
 DEPTHS = (4, 6)
-VIEW_DIMENSIONS = 4
+DIRECTIONS = (1, 2, 4)
 MOST_REFERENCES = 5_000
 MOST_SVM_ROWS = 50_000
 NEIGHBOURS = 50
@@ -64,7 +64,7 @@ class Fitted:
 def fit_kind(
     kind: str, embedding: np.ndarray, codes: np.ndarray, guide: np.ndarray, seed: int
 ) -> Iterator[Fitted]:
-    """Fit every variant of a kind on training rows: one a regularisation strength, one a depth.
+    """Fit every variant of a kind on training rows: one a strength, or one a view's size and a depth.
 
     `embedding` `(n, width)` float32; `codes` `(n,)` int64 with every class present; `guide` `(width,)`
     float64 says how much each standardised dimension matters to the label (see `importance`).
@@ -73,16 +73,17 @@ def fit_kind(
     if kind in LINEAR:
         yield from _linear(kind, rows, codes, seed)
         return
-    view = low_dimensional_view(rows, guide)
-    seen = view.transform(rows)
-    if kind == "naive-bayes":
-        yield Fitted(kind, view, GaussianNB().fit(seen, codes))
-    elif kind == "tree":
-        yield from _trees(view, seen, codes, seed)
-    elif kind == "nearest-neighbours":
-        yield _neighbours(view, seen, codes, seed)
-    else:
-        raise ValueError(f"unknown kind of classifier '{kind}'; known: {', '.join(KINDS)}")
+    for directions in DIRECTIONS[: 1 + int(np.searchsorted(DIRECTIONS, rows.shape[1]))]:
+        view = low_dimensional_view(rows, guide, min(directions, rows.shape[1]))
+        seen = view.transform(rows)
+        if kind == "naive-bayes":
+            yield Fitted(kind, view, GaussianNB().fit(seen, codes), {"directions": seen.shape[1]})
+        elif kind == "tree":
+            yield from _trees(view, seen, codes, seed)
+        elif kind == "nearest-neighbours":
+            yield _neighbours(view, seen, codes, seed)
+        else:
+            raise ValueError(f"unknown kind of classifier '{kind}'; known: {', '.join(KINDS)}")
 
 
 def importance(embedding: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -93,16 +94,16 @@ def importance(embedding: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return lengths
 
 
-def low_dimensional_view(rows: np.ndarray, guide: np.ndarray) -> Pipeline:
+def low_dimensional_view(rows: np.ndarray, guide: np.ndarray, directions: int) -> Pipeline:
     """Standardise, stretch each dimension by its weight, keep the few directions that vary most.
 
     An embedding's dimensions are collinear and mostly idle for one label: distances, bell curves and
     axis-parallel questions need the few directions in which the label moves.
     """
     scaler = StandardScaler().fit(rows)
-    scaler.scale_ = scaler.scale_ / np.maximum(guide, guide.max() * 1e-6)
-    dimensions = min(VIEW_DIMENSIONS, rows.shape[1])
-    components = PCA(dimensions, svd_solver="covariance_eigh").fit(scaler.transform(rows))
+    most = guide.max() or 1.0
+    scaler.scale_ = scaler.scale_ / np.maximum(guide, most * 1e-6)
+    components = PCA(directions, svd_solver="covariance_eigh").fit(scaler.transform(rows))
     return Pipeline([("stretch", scaler), ("directions", components)])
 
 
@@ -126,7 +127,13 @@ def _trees(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> It
         model = DecisionTreeClassifier(
             max_depth=depth, min_samples_leaf=leaf, criterion="log_loss", random_state=seed
         )
-        yield Fitted("tree", view, model.fit(seen, codes), {"depth": depth}, floor=0.5 / leaf)
+        yield Fitted(
+            "tree",
+            view,
+            model.fit(seen, codes),
+            {"directions": seen.shape[1], "depth": depth},
+            floor=0.5 / leaf,
+        )
 
 
 def _neighbours(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> Fitted:
@@ -135,12 +142,12 @@ def _neighbours(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) 
     """
     _, first = np.unique(seen, axis=0, return_index=True)
     distinct = np.sort(first)
-    kept = distinct[_sample(codes[distinct], MOST_REFERENCES, seed)]
+    _, of_class = np.unique(codes, return_index=True)  # no class is lost for standing where another stands
+    kept = np.union1d(distinct[_sample(codes[distinct], MOST_REFERENCES - len(of_class), seed)], of_class)
     count = max(1, min(NEIGHBOURS, len(kept) // 10))
     model = KNeighborsClassifier(count, algorithm="brute").fit(seen[kept], codes[kept])
-    return Fitted(
-        "nearest-neighbours", view, model, {"references": len(kept), "neighbours": count}, 0.5 / (count + 1)
-    )
+    settings = {"directions": seen.shape[1], "references": len(kept), "neighbours": count}
+    return Fitted("nearest-neighbours", view, model, settings, floor=0.5 / (count + 1))
 
 
 def _sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
