@@ -5,7 +5,8 @@ The written form is public: `docs/encoding-format.md` is its specification.
 
 from __future__ import annotations
 
-import math
+import reprlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +29,7 @@ _MOST_FIELDS = 10_000
 _MOST_EDGES = 1_024
 _MOST_LEVELS = 1_000_000
 _LONGEST_TEXT = 65_536
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def read(
     place = "encoding"
     _keys(data, ("format", "numbers", "timestamps", "categories", "texts"), place)
     if data["format"] != FORMAT or isinstance(data["format"], bool):
-        raise EncodingError(f"{place}.format: got {data['format']!r}; this version reads format {FORMAT}")
+        raise EncodingError(
+            f"{place}.format: got {reprlib.repr(data['format'])}; this version reads format {FORMAT}"
+        )
     numbers = _each(data, "numbers", _number)
     clocks = _each(data, "timestamps", _clock)
     categories = _each(data, "categories", _category)
@@ -130,7 +134,7 @@ def _number(item: Any, place: str) -> Number:
     _keys(item, ("name", "mean", "inverse_scale", "edges"), place)
     inverse = _finite(item["inverse_scale"], f"{place}.inverse_scale")
     if inverse <= 0:
-        raise EncodingError(f"{place}.inverse_scale: got {inverse!r}; it is above 0")
+        raise EncodingError(f"{place}.inverse_scale: got {reprlib.repr(inverse)}; it is above 0")
     mean = _finite(item["mean"], f"{place}.mean")
     return Number(_name(item, place), mean, inverse, _edges(item["edges"], f"{place}.edges"))
 
@@ -148,7 +152,7 @@ def _category(item: Any, place: str) -> Category:
     _keys(item, ("name", "flag" if flag else "levels"), place)
     if flag:
         if item["flag"] is not True:
-            raise EncodingError(f"{place}.flag: got {item['flag']!r}; it is true or absent")
+            raise EncodingError(f"{place}.flag: got {reprlib.repr(item['flag'])}; it is true or absent")
         return Category(_name(item, place), True, ())
     levels = _list(item["levels"], _MOST_LEVELS, f"{place}.levels")
     for level in levels:
@@ -185,14 +189,16 @@ def _name(item: Mapping[str, Any], place: str) -> str:
 
 
 def _finite(value: Any, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EncodingError(f"{place}: got {value!r}; expected a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
+        raise EncodingError(f"{place}: got {reprlib.repr(value)}; expected a finite number")
     return float(value)
 
 
 def _whole(value: Any, least: int, most: int, place: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise EncodingError(f"{place}: got {value!r}; expected a whole number from {least} to {most}")
+        raise EncodingError(
+            f"{place}: got {reprlib.repr(value)}; expected a whole number from {least} to {most}"
+        )
     return value
 
 

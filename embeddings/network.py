@@ -37,9 +37,9 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
 
     Numbers are encoded piecewise-linearly (Gorishniy et al. 2022, "On Embeddings for Numerical Features in
     Tabular Deep Learning", section 3.2, equation 1): the bin from b₀ to b₁ gives
-    clip((z - b₀) / (b₁ - b₀), 0, 1). Unlike the paper, the outermost bins are clipped as well, so that no outlier reaches the layers. Texts are
-    bags of embedded tokens, averaged (Joulin et al. 2016, "Bag of Tricks for Efficient Text
-    Classification", section 2).
+    clip((z - b₀) / (b₁ - b₀), 0, 1). Unlike the paper, the outermost bins are clipped as well, so that no
+    outlier reaches the layers. Texts are bags of embedded tokens, averaged (Joulin et al. 2016, "Bag of
+    Tricks for Efficient Text Classification", section 2).
 
     The last layer before the embedding has no activation: each head is linear in the embedding, so that a
     simple classifier on it can be as good as the network.
