@@ -7,6 +7,8 @@ are handed over beside it. A record without missing values takes a branch withou
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
@@ -32,8 +34,13 @@ Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
 Conditions = Callable[[Values], tuple[list[int], list[int]]]
 
-CHUNK = 250
-"""Conditions in one generated function: Python compiles a few of this size faster than one huge one."""
+CHUNK = 32
+"""Conditions in one generated function: an edit generates one anew, and each costs a call a record."""
+
+KEPT = 256
+"""Generated functions kept for the next compile, if the lists they use are small."""
+
+SMALL = 10_000
 
 TALL = 12
 """Nested brackets after which a value gets a statement of its own: Python's parser has a limit."""
@@ -48,7 +55,7 @@ def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | 
     returns the positions of the conditions that are true, and of those that are unknown, each in order.
     """
     parts = [
-        _conditions(expressions[start : start + CHUNK], start, lists or {})
+        _chunk(expressions[start : start + CHUNK], start, lists or {})
         for start in range(0, len(expressions), CHUNK)
     ]
     if len(parts) == 1:
@@ -228,6 +235,30 @@ class Generator:
     def _temporary(self) -> str:
         self._temporaries += 1
         return f"t{self._temporaries}"
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What a generated function depends on: equal chunks are one function."""
+
+    checked: tuple[bytes, ...]
+    first: int
+    lists: tuple[tuple[str, frozenset[Any]], ...]
+    expressions: Sequence[CheckedExpression] = field(compare=False)
+
+
+def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Conditions:
+    """Generate the function for a chunk, or give the one that was generated for its like."""
+    used = sorted(frozenset[str]().union(*(expression.lists for expression in expressions)))
+    if sum(len(lists[name]) for name in used) > SMALL:
+        return _conditions(expressions, first, lists)
+    entries = tuple((name, frozenset(lists[name])) for name in used)
+    return _kept(_Chunk(tuple(one.checked for one in expressions), first, entries, expressions))
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(chunk: _Chunk) -> Conditions:
+    return _conditions(chunk.expressions, chunk.first, dict(chunk.lists))
 
 
 def _conditions(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Conditions:
