@@ -6,7 +6,7 @@ onnxruntime, NumPy and Arrow let go of Python's lock while they work, so that th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ Done = TypeVar("Done")
 
 def in_order(
     work: Callable[[Given], Done], blocks: Iterable[Given], *, threads: int = THREADS
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Give `work(block)` for each block, in order; blocks are taken in this thread, as results are taken."""
     waiting: deque[Future[Done]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="tandem-block")

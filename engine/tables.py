@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from engine.decided import Decided, decision_columns, decision_schema
 from engine.errors import InputError, RowsError
 from engine.parallel import in_order
 from engine.runtime import Runtime, identity
-from engine.tabular import Reject, batches, normalise
+from engine.tabular import Normal, Reject, batches, normalise
 from engine.values import Refused
 
 PROBLEMS = pa.field("problems", pa.list_(pa.string()))
@@ -23,12 +24,11 @@ PROBLEMS = pa.field("problems", pa.list_(pa.string()))
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A block of a table after deciding: `decided` is about `rows` of it, `columns` are their decisions."""
+    """A block of a table after deciding: `columns` are the decisions of its `rows`."""
 
     given: pa.RecordBatch
     ids: pa.Array
     rows: np.ndarray
-    decided: Decided
     columns: pa.RecordBatch
     rejects: tuple[Reject, ...]
 
@@ -49,7 +49,10 @@ def decide_table(
 
     def work(numbered: tuple[pa.RecordBatch, int]) -> Block:
         given, first = numbered
-        return decide_rows(runtime, given, first, schema, now)
+        check_columns(runtime, given.schema.names)
+        normal, ids = normalise(runtime.schema, given), ids_of(runtime, given, first)
+        _, columns = decide_normal(runtime, normal, ids, schema, now)
+        return Block(given, ids, normal.rows, columns, normal.rejects)
 
     for block in in_order(work, _numbered(data)):
         rejects += [(start + row, problems) for row, problems in block.rejects]
@@ -64,24 +67,21 @@ def decide_table(
     return pa.Table.from_batches([], schema.append(PROBLEMS) if on_reject == "keep" else schema)
 
 
-def decide_rows(
-    runtime: Runtime, given: pa.RecordBatch, start: int, schema: pa.Schema, now: datetime
-) -> Block:
-    """Read and decide one block, of which the first row is row `start` of its table."""
-    check_columns(runtime, given.schema.names)
-    normal = normalise(runtime.schema, given)
+def decide_normal(
+    runtime: Runtime, normal: Normal, ids: pa.Array, schema: pa.Schema, now: datetime
+) -> tuple[Decided, pa.RecordBatch]:
+    """Decide the good rows of a block, as codes and as columns; `ids` are those of all its rows."""
     decided = decide_block(runtime, normal.batch)
-    ids = ids_of(runtime, given, start)
     columns = decision_columns(
         decided,
         schema,
-        ids=ids.take(pa.array(normal.rows)),
+        ids=ids if len(normal.rows) == len(ids) else ids.take(pa.array(normal.rows)),
         outcomes=runtime.outcomes,
         rules=runtime.rules.rules,
         digest=runtime.digest,
         now=now,
     )
-    return Block(given, ids, normal.rows, decided, columns, normal.rejects)
+    return decided, columns
 
 
 def check_columns(runtime: Runtime, names: list[str]) -> None:
@@ -95,22 +95,44 @@ def check_columns(runtime: Runtime, names: list[str]) -> None:
 
 
 def ids_of(runtime: Runtime, given: pa.RecordBatch, start: int) -> pa.Array:
-    """Give the rows' ids: the id column as text, or the row's number, counted from 0, where there is none."""
+    """Give the rows' ids: the id column as text, or the row's number, from 0, where there is none."""
     if runtime.id_column is None or runtime.id_column not in given.schema.names:
         return pa.array(np.arange(start, start + given.num_rows)).cast(pa.string())
-    column = plain_column(given.column(runtime.id_column))
+    return id_column(given.column(runtime.id_column))
+
+
+def id_column(given: pa.Array) -> pa.Array:
+    """Write a column of ids as text, as `identity` writes one."""
+    column = plain_column(given)
     if pa.types.is_string(column.type):
         return column
-    return column.cast(pa.string()) if pa.types.is_integer(column.type) else _ids(column)
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.string())
+    texts = []
+    for row in range(len(column)):
+        try:
+            texts.append(identity(value_at(column, row)))
+        except Refused:
+            texts.append(None)
+    return pa.array(texts, pa.string())
 
 
 def joined_columns(given: pa.RecordBatch, columns: pa.RecordBatch, id_column: str | None) -> pa.RecordBatch:
-    """Put a table's own columns before the decisions; one of a decision's name becomes `input.NAME`."""
-    taken = set(columns.schema.names)
-    own = [name for name in given.schema.names if not (name == id_column == "id")]
-    named = [f"input.{name}" if name in taken else name for name in own]
-    arrays = [given.column(name) for name in own] + columns.columns
-    return pa.RecordBatch.from_arrays(arrays, names=named + columns.schema.names)
+    """Put a table's own columns before the decisions, renamed as `kept_names` says."""
+    names = kept_names(given.schema.names, columns.schema.names, id_column)
+    arrays = [given.column(name) for name in names] + columns.columns
+    return pa.RecordBatch.from_arrays(arrays, names=[*names.values(), *columns.schema.names])
+
+
+def kept_names(own: Iterable[str], taken: Iterable[str], id_column: str | None) -> dict[str, str]:
+    """Name a table's own columns beside the decisions: one of a decision's name becomes `input.NAME`.
+
+    An id column named `id` is not repeated: the decisions have it.
+    """
+    names = set(taken)
+    return {
+        name: f"input.{name}" if name in names else name for name in own if not (name == id_column == "id")
+    }
 
 
 def _numbered(data: Any) -> Any:
@@ -130,13 +152,3 @@ def _in_place(block: Block) -> pa.RecordBatch:
     for row, found in block.rejects:
         texts[row] = [str(problem) for problem in found]
     return columns.append_column(PROBLEMS, pa.array(texts, PROBLEMS.type))
-
-
-def _ids(column: pa.Array) -> pa.Array:
-    def text(row: int) -> str | None:
-        try:
-            return identity(value_at(column, row))
-        except Refused:
-            return None
-
-    return pa.array([text(row) for row in range(len(column))], pa.string())

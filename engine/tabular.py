@@ -7,7 +7,7 @@ So a row and a record give the same values and the same problems, by constructio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.columns import NORMAL_TYPES, plain_column, quick_column, value_at
-from engine.errors import FieldProblem, InputError
+from engine.errors import FieldProblem, InputError, RecordError
 from engine.schema import Field, Schema
 from engine.values import Refused
 
@@ -62,6 +62,24 @@ def normalise(schema: Schema, batch: pa.RecordBatch) -> Normal:
         normal, rows = normal.filter(pa.array(good)), rows[good]
     rejects = tuple((row, tuple(problems[row])) for row in sorted(problems))
     return Normal(normal, rows, rejects)
+
+
+def read_records(schema: Schema, records: Sequence[Mapping[str, Any]]) -> Normal:
+    """Read records one by one into a block."""
+    read, rows, rejects = [], [], []
+    for row, record in enumerate(records):
+        try:
+            read.append(schema.read(record))
+            rows.append(row)
+        except RecordError as error:
+            rejects.append((row, error.problems))
+    columns = []
+    for field, kind in zip(schema.fields, arrow_schema(schema).types, strict=True):
+        values = [record[field.name] for record in read]
+        physical = pa.int64() if field.type == "timestamp" else kind
+        columns.append(pa.array(values, physical).cast(kind))
+    batch = pa.RecordBatch.from_arrays(columns, schema=arrow_schema(schema))
+    return Normal(batch, np.array(rows, dtype=np.int64), tuple(rejects))
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:
