@@ -51,7 +51,8 @@ def read_list_values(
     except (FileNotFoundError, KeyError):
         return empty, None, [document.problem(at, f"the list file '{source.file}' does not exist")]
     except (OSError, ValueError) as error:
-        return empty, None, [document.problem(at, f"the list file '{source.file}' cannot be read: {error}")]
+        reason = getattr(error, "strerror", None) or error
+        return empty, None, [document.problem(at, f"the list file '{source.file}' cannot be read: {reason}")]
     parsed = _parse(data, source.column, source.type)
     problems = [
         Problem(source.file, line, column, message, hint, text)
