@@ -70,7 +70,10 @@ def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
 
 def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
     if rule.stage == "before" and name.split(".")[0] in ("scores", "proposed"):
-        return f"a rule of stage 'before' is not given '{name}': the model has not run yet", "use stage: after"
+        return (
+            f"a rule of stage 'before' is not given '{name}': the model has not run yet",
+            "use stage: after",
+        )
     return f"unknown field '{name}'", nearest(name, variables)
 
 
