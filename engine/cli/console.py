@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-Progress = Callable[[str, float], None]
+Progress = Callable[[str, float | None], None]
 MOST_LINES = 60
 _COLOURS = {"red": "31", "green": "32", "cyan": "36"}
 
@@ -59,7 +59,7 @@ def coloured(text: str, colour: str) -> str:
 
 @contextmanager
 def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """Give a function that shows how far something is: `tell(message, share)`, share from 0 to 1.
+    """Give a function that shows how far something is: `tell(message, share)`, share from 0 to 1 or unknown.
 
     It shows a bar on a terminal and nothing elsewhere.
     """
@@ -72,8 +72,13 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Bar(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda message, share: bar.update(task, description=message or title, completed=share)
+        task = bar.add_task(title, total=None)
+
+        def tell(message: str, share: float | None) -> None:
+            known = {} if share is None else {"completed": share, "total": 1.0}
+            bar.update(task, description=message or title, **known)
+
+        yield tell
 
 
 def _cell(value: Any) -> str:

@@ -30,31 +30,19 @@ def command(
     from datetime import UTC, datetime
 
     from engine.cli.console import say, say_json
+    from engine.cli.tables import read_row
     from engine.cli.target import find_bundle
     from engine.explain import explain_record
     from engine.runtime import Runtime
 
     if (record is None) == (source is None) or (source is None) != (row is None):
         raise typer.BadParameter("give FILE with --row N, or --record JSON")
-    given = _of_file(source, row) if source is not None and row is not None else _of_text(record or "")
+    given = read_row(source, row) if source is not None and row is not None else _of_text(record or "")
     explanation = explain_record(Runtime.open(find_bundle(ref, project)), given, now=datetime.now(UTC))
     if as_json:
         say_json(explanation.to_dict())
     else:
         say(str(explanation))
-
-
-def _of_file(source: Path, row: int) -> dict[str, Any]:
-    from engine.cli.tables import table_batches
-    from engine.errors import InputError
-
-    start = 0
-    for batch in table_batches(source):
-        if row < start + batch.num_rows:
-            found: dict[str, Any] = batch.slice(row - start, 1).to_pylist()[0]
-            return found
-        start += batch.num_rows
-    raise InputError(f"{source}: no row {row}; it has {start:,} rows, counted from 0")
 
 
 def _of_text(text: str) -> dict[str, Any]:

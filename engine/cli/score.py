@@ -31,16 +31,21 @@ def command(
 
     runtime = Runtime.open(find_bundle(ref, project))
     with progress("scoring", quiet=as_json) as tell:
-        report = score_file(
-            runtime, source, target, keep=keep, force=force, progress=tell, now=datetime.now(UTC)
-        )
+
+        def told(rows: int, total: int | None) -> None:
+            tell(f"{rows:,} rows", rows / total if total else None)
+
+        now = datetime.now(UTC)
+        report = score_file(runtime, source, target, keep=keep, force=force, progress=told, now=now)
     if as_json:
         return say_json({"bundle": runtime.digest, "out": str(target), **report.to_dict()})
     rate = report.rows / report.seconds if report.seconds else 0.0
     say(
         f"{report.decided:,} of {report.rows:,} rows decided in {report.seconds:.1f} s ({rate:,.0f} a second)"
     )
-    if report.rejected:
-        say(f"{report.rejected:,} rows could not be read: see {target}.rejects.jsonl")
+    if report.rejects:
+        say(f"{report.rejected:,} rows could not be read: {report.rejects} has each with every reason")
+    if report.absent:
+        say(f"columns that the file lacks, missing in every row: {', '.join(report.absent)}")
     say_table(("outcome", "rows"), list(report.outcomes.items()))
     return say(f"→ {target} by bundle {runtime.digest}")

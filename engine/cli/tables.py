@@ -1,24 +1,35 @@
-"""The files that commands read rows from."""
+"""The rows of files, for the commands that learn from them, judge by them or look at one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from engine.cli.console import complain
 from engine.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from engine.formats import Broken, Chunk
     from engine.project import Project
+
+ROWS_A_BLOCK = 65_536
 
 
 def table_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Give a file's rows block by block."""
-    import pyarrow.parquet as pq
-
-    yield from pq.ParquetFile(path).iter_batches()
+    """Give a file's rows block by block; rows that are no rows of the format are left out, and it is said."""
+    broken: list[Broken] = []
+    for chunk in _chunks(path):
+        broken += chunk.broken
+        yield _batch(chunk)
+    if broken:
+        first = broken[0]
+        problems = "; ".join(map(str, first.problems))
+        complain(
+            f"note: {path}: {len(broken)} rows cannot be read and are left out; row {first.row}: {problems}"
+        )
 
 
 def read_table(path: Path) -> pa.Table:
@@ -26,18 +37,66 @@ def read_table(path: Path) -> pa.Table:
     import pyarrow as pa
 
     batches = list(table_batches(path))
-    if not batches:
+    if not sum(batch.num_rows for batch in batches):
         raise InputError(f"{path}: no rows")
-    return pa.Table.from_batches(batches)
+    try:
+        return pa.Table.from_batches(batches)
+    except pa.ArrowInvalid:  # JSON Lines whose blocks disagree on a type
+        return pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+
+
+def read_row(path: Path, row: int) -> dict[str, Any]:
+    """Read one row of a file, as it is there; rows are counted from 0."""
+    rows = 0
+    for chunk in _chunks(path):
+        for broken in chunk.broken:
+            if broken.row == row:
+                raise InputError(f"{path}: row {row}: {'; '.join(map(str, broken.problems))}")
+        for place in (chunk.rows == row).nonzero()[0]:
+            return chunk.record(int(place))
+        rows += len(chunk.rows) + len(chunk.broken)
+    raise InputError(f"{path}: no row {row}; it has {rows:,} rows, counted from 0")
 
 
 def labelled_table(project: Project, path: Path | None, which: str) -> pa.Table:
     """Read the labelled rows that project.yaml names under `data`."""
+    file = project.root / "project.yaml"
     if path is None:
-        raise InputError(
-            f"{project.root / 'project.yaml'}: no data to fit on; name a file: data: {{{which}: FILE}}"
-        )
-    place = project.root / path
-    if not place.exists():
-        raise InputError(f"{place}: no such file (project.yaml names it as data.{which})")
-    return read_table(place)
+        raise InputError(f"{file}: names no data to fit on; add data: {{{which}: FILE}}")
+    if not (project.root / path).exists():
+        raise InputError(f"{project.root / path}: no such file ({file} names it as data.{which})")
+    return read_table(project.root / path)
+
+
+def _chunks(path: Path) -> Iterator[Chunk]:
+    from engine.formats import open_source
+
+    return open_source(path).chunks(ROWS_A_BLOCK)
+
+
+def _batch(chunk: Chunk) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    from engine.formats import TableChunk
+
+    if isinstance(chunk, TableChunk):
+        return chunk.batch
+    records = [chunk.record(place) for place in range(len(chunk.rows))]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return pa.RecordBatch.from_arrays(
+        [_column([r.get(name) for r in records]) for name in names], names=names
+    )
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """JSON values as a column; where they are of several kinds, as text."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else _text(value) for value in values])
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
