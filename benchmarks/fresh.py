@@ -33,7 +33,7 @@ def start_peer(pipeline: str) -> dict[str, float]:
     with open(pipeline, "rb") as file:  # noqa: PTH123 — as above
         network, classifiers, example = pickle.load(file)
     with torch.inference_mode():
-        embedding = network(**example).numpy()
+        embedding = network.embed(example).numpy()
     for classifier in classifiers:
         classifier.predict_proba(embedding)
     return {"all": time.perf_counter() - start}

@@ -48,7 +48,7 @@ def run(*, quick: bool) -> list[Figure]:
             "GB",
             f"{rows:,} rows",
             peak,
-            target="ratio <= 1.1",
+            target="" if quick else "ratio <= 1.1",  # few rows do not fill the blocks in flight
         ),
         figure("peak memory of the floor", max(taken["peak"] for taken in floor) / 1e9, "GB"),
     ]
