@@ -22,8 +22,9 @@ ARROW_TYPES = {
     STRING: pa.string(),
     TIMESTAMP: pa.timestamp("us", "UTC"),
 }
+FEW = 5
 # A text column is coded where values come back: in the first rows, at most this share may be distinct.
-SAMPLE, DISTINCT_SHARE = 4096, 0.5
+SAMPLE, DISTINCT_SHARE = 65_536, 0.5
 
 
 class Batch:
@@ -73,16 +74,19 @@ class Plain:
         if self.null is not None:
             array = array.fill_null(False if kind == BOOL else 0)
         self.values = array.to_numpy(zero_copy_only=False)
-        if self.null is not None and kind == BOOL:
-            self.false = ~(self.values | self.null)
+        if self.null is not None:
+            self.valid = ~self.null
+            self.false = np.greater(self.valid, self.values) if kind == BOOL else self.null
 
     def block(self, start: int, stop: int) -> Column | Truth:
         """Give rows start to stop."""
-        null = None if self.null is None else self.null[start:stop]
+        if self.null is None:
+            values = self.values[start:stop]
+            return Truth(values) if self.type == BOOL else Column(self.type, values)
+        null = self.null[start:stop]
         if self.type == BOOL:
-            false = None if null is None else self.false[start:stop]
-            return Truth(self.values[start:stop], false, null)
-        return Column(self.type, self.values[start:stop], null)
+            return Truth(self.values[start:stop], self.false[start:stop], null)
+        return Column(self.type, self.values[start:stop], null, None, self.valid[start:stop])
 
 
 @dataclass(frozen=True)
@@ -157,17 +161,20 @@ class Gathered:
 
 
 class _Mask:
-    """A mask over codes; where one value alone stands out, comparing codes beats looking them up."""
+    """A mask over codes; where few values stand out, comparing codes beats looking them up."""
 
     def __init__(self, mask: np.ndarray, size: int) -> None:
         self._mask = mask
         held = int(np.count_nonzero(mask[:size]))
-        self._only = int(np.argmax(mask[:size])) if held == 1 else -1
-        self._but = int(np.argmin(mask[:size])) if held == size - 1 and self._only < 0 else -1
+        self._only = np.flatnonzero(mask[:size]) if 0 < held <= FEW else None
+        self._but = int(np.argmin(mask[:size])) if held == size - 1 and self._only is None else -1
 
     def take(self, codes: np.ndarray) -> np.ndarray:
-        if self._only >= 0:
-            return np.asarray(codes == self._only)
+        if self._only is not None:
+            found = codes == self._only[0]
+            for code in self._only[1:]:
+                found |= codes == code
+            return np.asarray(found)
         if self._but >= 0:
             return np.asarray(codes != self._but)
         return np.asarray(self._mask.take(codes))

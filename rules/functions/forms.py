@@ -69,12 +69,16 @@ def truth(true: str, false: str | None, height: int) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A value for every row: array (or one constant), and masks of the rows that are null or in error."""
+    """A value for every row: array (or one constant), and masks of the rows that are null or in error.
+
+    `valid`, where it is known already, are the rows that are neither.
+    """
 
     type: str
     values: Any
     null: np.ndarray | None = None
     error: np.ndarray | None = None
+    valid: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,22 @@ def either(left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray | No
     return np.asarray(np.logical_or(left, right))
 
 
-def settle(true: np.ndarray, bad: np.ndarray | None) -> Truth:
-    """Make a truth that is open in the bad rows."""
-    if bad is None:
+def present(column: Column | Truth) -> np.ndarray | None:
+    """Give the rows that have a value; None if all have one."""
+    if isinstance(column, Truth):
+        return None if column.false is None else column.true | column.false
+    if column.valid is not None:
+        return column.valid
+    bad = either(column.null, column.error)
+    return None if bad is None else ~bad
+
+
+def settle(true: np.ndarray, valid: np.ndarray | None) -> Truth:
+    """Make a truth that is open outside the valid rows."""
+    if valid is None:
         return Truth(true)
-    return Truth(true & ~bad, ~(true | bad))
+    # valid > true is valid & ~true in one pass.
+    return Truth(true & valid, np.greater(valid, true))
 
 
 def spread(rows: int, kind: str, value: Any) -> Any:

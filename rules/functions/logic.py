@@ -106,7 +106,8 @@ def equals_columns(rows: int, a: Column | Truth, b: Column | Truth) -> Truth:
         equal = np.zeros(rows, dtype=bool)
     if left_null is not None and right_null is not None:
         equal = equal | (left_null & right_null)
-    return settle(equal, either(a.error, b.error))
+    bad = either(a.error, b.error)
+    return settle(equal, None if bad is None else ~bad)
 
 
 def not_equals_source(writer: Writer, a: Source, b: Source) -> Source:
@@ -147,7 +148,7 @@ def in_columns(rows: int, a: Column | Truth, members: Members) -> Truth:
     for column in members.columns:
         equal = equals_columns(rows, a, column)
         found, bad = found | equal.true, either(bad, column.error)
-    return settle(found, bad)
+    return settle(found, None if bad is None else ~bad)
 
 
 def _among(rows: int, a: Column | Truth, kind: str, constants: Any) -> np.ndarray:
