@@ -23,9 +23,8 @@ THREADS = 2
 
 def score_engine(place: Path, source: Path, target: Path) -> tuple[int, float]:
     """The whole way, as `tandem score` does it: rows, and seconds without opening the bundle."""
-    from engine.score import score_file
-
     import engine
+    from engine.score import score_file
 
     with engine.open(place) as ours:
         began = time.perf_counter()
