@@ -11,7 +11,7 @@ from engine.cli.options import HERE, AsJson
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="[DIR]")] = HERE,
+    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Check project.yaml and every rule file, and run the tests inside them; every problem is listed."""

@@ -75,8 +75,9 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
         task = bar.add_task(title, total=None)
 
         def tell(message: str, share: float | None) -> None:
-            known = {} if share is None else {"completed": share, "total": 1.0}
-            bar.update(task, description=message or title, **known)
+            bar.update(
+                task, description=message or title, completed=share, total=None if share is None else 1.0
+            )
 
         yield tell
 

@@ -14,7 +14,7 @@ from engine.cli.options import HERE, AsJson, BundleRef, ProjectDir
 def command(
     source: Annotated[
         Path | None,
-        typer.Argument(help="A file to take the record from.", metavar="[FILE]", show_default=False),
+        typer.Argument(help="A file to take the record from.", metavar="FILE", show_default=False),
     ] = None,
     row: Annotated[
         int | None, typer.Option("--row", help="Which row, counted from 0.", metavar="N", min=0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="[DIR]")] = HERE,
+    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = HERE,
     why: Why = "",
     as_json: AsJson = False,
 ) -> None:

@@ -16,7 +16,7 @@ def command(
     ],
     directory: Annotated[
         Path | None,
-        typer.Argument(help="Where to; the name by default.", metavar="[DIR]", show_default=False),
+        typer.Argument(help="Where to; the name by default.", metavar="DIR", show_default=False),
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="A labelled file.", metavar="FILE")] = None,
     label: Annotated[str, typer.Option("--label", help="The column to predict.", metavar="COLUMN")] = "",

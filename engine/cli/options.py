@@ -18,7 +18,7 @@ BundleArgument = Annotated[
     str | None,
     typer.Argument(
         help="A path, name or digest; else the champion, else the latest.",
-        metavar="[BUNDLE]",
+        metavar="BUNDLE",
         show_default=False,
     ),
 ]

@@ -11,9 +11,7 @@ from engine.cli.options import HERE, AsJson, NameOption, ProjectDir, Why
 
 
 def command(
-    ref: Annotated[
-        str, typer.Argument(help="A name or digest of the bundle.", metavar="[BUNDLE]")
-    ] = "latest",
+    ref: Annotated[str, typer.Argument(help="A name or digest of the bundle.", metavar="BUNDLE")] = "latest",
     name: NameOption = "champion",
     why: Why = "",
     project: ProjectDir = HERE,
