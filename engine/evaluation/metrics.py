@@ -29,7 +29,7 @@ def log_loss(probabilities: np.ndarray, codes: np.ndarray) -> float | None:
     if len(codes) == 0:
         return None
     own = probabilities[np.arange(len(codes)), codes]
-    return float(-np.log(np.clip(own, LEAST_PROBABILITY, 1.0)).mean())
+    return float(-np.log(np.clip(own, LEAST_PROBABILITY, 1.0)).mean()) + 0.0  # not -0.0
 
 
 def accuracy(probabilities: np.ndarray, codes: np.ndarray) -> float | None:

@@ -30,16 +30,21 @@ def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
 
 
 def notes(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to know beside the figures: rows left out, and warnings."""
+    """What to know beside the figures: rows left out of the evaluated file and of the training file,
+    warnings.
+    """
+    found = [*_left_out(evaluation, ""), *_left_out(evaluation.get("data", {}), "training: ")]
+    return tuple(dict.fromkeys(found))
+
+
+def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
     found = []
-    if evaluation.get("rejected"):
-        worst = "; ".join(
-            f"{text} ({count})" for text, count in list(evaluation.get("problems", {}).items())[:3]
-        )
-        found.append(f"{evaluation['rejected']:,} rows did not fit the schema and are left out: {worst}")
-    if evaluation.get("unlabelled"):
-        found.append(f"{evaluation['unlabelled']:,} rows have no label and are left out")
-    return (*found, *evaluation.get("warnings", ()))
+    if counts.get("rejected"):
+        worst = "; ".join(f"{text} ({count})" for text, count in list(counts.get("problems", {}).items())[:3])
+        found.append(f"{where}{counts['rejected']:,} rows did not fit the schema and are left out: {worst}")
+    if counts.get("unlabelled"):
+        found.append(f"{where}{counts['unlabelled']:,} rows have no label and are left out")
+    return [*found, *(f"{where}{warning}" for warning in counts.get("warnings", ()))]
 
 
 def render(evaluation: Mapping[str, Any]) -> str:

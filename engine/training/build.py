@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -171,13 +172,19 @@ def _schema(project: Project) -> dict[str, Any]:
 def _evaluated(
     project: Project, bundle: Bundle, rows: Labelled, parts: Parts, held_out: Labelled | None
 ) -> dict[str, Any]:
-    """Evaluate on test rows; where the project holds none out, on validation rows, and say so."""
+    """Evaluate on test rows; where the project holds none out, on validation rows, and say so.
+
+    `data` in the result is about the training table as a whole, the rest about the evaluated rows.
+    """
     if held_out is not None:
         chosen, which = held_out, "test file"
     elif len(parts.test):
-        chosen, which = rows.take(parts.test), "test rows"
+        chosen, which = _part(rows, parts.test), "test rows"
     else:
-        chosen, which = rows.take(parts.validation), "validation rows (no test rows are held out)"
-    return evaluate_rows(Runtime.open(bundle), project, chosen, source=which).to_json() | {
-        "data": rows.counts()
-    }
+        chosen, which = _part(rows, parts.validation), "validation rows (no test rows are held out)"
+    evaluation = evaluate_rows(Runtime.open(bundle), project, chosen, source=which).to_json()
+    return evaluation | {"data": rows.counts()}
+
+
+def _part(rows: Labelled, numbers: np.ndarray) -> Labelled:
+    return replace(rows.take(numbers), rejected=0, unlabelled=0, problems={}, warnings=())

@@ -100,7 +100,7 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
             project, spec_of.name, embedded, training.codes, validation.codes
         )
     progress("joining embedding and classifiers", 0.93)
-    choices, model, pad = _fused(project, candidates, embedded, validation.codes)
+    choices, model, pad = _fused(project, candidates, embedded)
     return Learned(
         {
             MODEL: model,
@@ -160,10 +160,7 @@ def _labelled(embedding: np.ndarray, codes: np.ndarray) -> Rows:
 
 
 def _fused(
-    project: Project,
-    candidates: dict[str, list[Candidate]],
-    embedded: _Embedded,
-    codes: Mapping[str, np.ndarray],
+    project: Project, candidates: dict[str, list[Candidate]], embedded: _Embedded
 ) -> tuple[dict[str, Choice], bytes, bool]:
     """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
 

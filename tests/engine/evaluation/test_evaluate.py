@@ -75,7 +75,12 @@ def test_rules_are_counted_as_the_decisions_name_them() -> None:
     """Fired, decided and shadow by rule; overrode counts the rows that the model alone decides otherwise."""
     evaluation, decisions, _ = evaluated()
     by_id = {row["id"]: row for row in evaluation.rules}
-    assert list(by_id) == ["far-countries", "heavy-and-likely-lost", "many-stops-on-trial"]
+    assert list(by_id) == [
+        "far-countries",
+        "heavy-and-likely-lost",
+        "express-is-safer",
+        "many-stops-on-trial",
+    ]
     for rule, row in by_id.items():
         assert row["fired"] == sum(rule in decision.fired for decision in decisions)
         assert row["shadow"] == sum(rule in decision.shadow for decision in decisions)
@@ -85,6 +90,7 @@ def test_rules_are_counted_as_the_decisions_name_them() -> None:
     assert by_id["many-stops-on-trial"]["shadow"] > 0
     heavy = [decision for decision in decisions if decision.decided_by == "heavy-and-likely-lost"]
     assert by_id["heavy-and-likely-lost"]["overrode"] == sum(one.outcome != one.proposed for one in heavy)
+    assert by_id["express-is-safer"]["decided"] == by_id["express-is-safer"]["overrode"] > 0
     assert any(decision.decided_by == POLICY for decision in decisions)
 
 
@@ -143,6 +149,23 @@ def test_an_evaluation_is_json_able() -> None:
         )
 
     assert plain(evaluated()[0].to_json())
+
+
+def test_the_report_notes_what_was_left_out() -> None:
+    """Of the evaluated rows and of the training table, each said once."""
+    counted = {
+        "rejected": 2,
+        "problems": {"stops: below the minimum 0": 2},
+        "unlabelled": 3,
+        "warnings": ["odd"],
+    }
+    text = render(evaluated()[0].to_json() | {"data": counted})
+    assert (
+        "note: training: 2 rows did not fit the schema and are left out: stops: below the minimum 0 (2)"
+        in text
+    )
+    assert "note: training: 3 rows have no label and are left out" in text
+    assert text.count("odd") == 1
 
 
 def test_the_report_shows_three_columns_side_by_side() -> None:

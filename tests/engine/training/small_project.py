@@ -58,6 +58,9 @@ rules:
   - id: heavy-and-likely-lost
     when: weight > 1.5 && scores.lost > 0.5
     decide: hold
+  - id: express-is-safer
+    when: express
+    cap: {lost: 0.55}
   - id: many-stops-on-trial
     when: stops > 7
     decide: hold

@@ -38,6 +38,12 @@ def test_a_clear_difference_beats_simplicity() -> None:
     assert choose([simple, best]).chosen is best
 
 
+def test_a_difference_below_a_ten_thousandth_is_none() -> None:
+    """All but perfect on every row, both of them: the standard error is nought, and the simpler is taken."""
+    simple, best = candidate("logistic", [2e-6] * 3), candidate("tree", [1e-6] * 3)
+    assert choose([simple, best]).chosen is simple
+
+
 def test_the_standard_error_is_of_the_paired_difference() -> None:
     """Rows that are hard for both do not blur a difference that is there on every row."""
     hard = np.array([0.1, 5.0, 0.1, 5.0])
