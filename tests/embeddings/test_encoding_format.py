@@ -1,4 +1,4 @@
-"""The specification of the encoding says what the code does: its example is run, its numbers are the code's."""
+"""The specification of the encoding says what the code does: its example is run, its limits compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from embeddings import Encoding, EncodingError
 from embeddings.fields import BOUND
-from embeddings.tokens import TEXT_BYTES, WORD_BYTES
+from embeddings.words import TEXT_BYTES, WORD_BYTES
 
 PAGE = (Path(__file__).parents[2] / "docs/encoding-format.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```json ?(\w*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embeddings.fields import FIRST_TOKEN, MISSING_TOKEN, Text
-from embeddings.tokens import TEXT_BYTES, Tokens
+from embeddings.tokens import Tokens
+from embeddings.words import TEXT_BYTES
 
 BUCKETS = 1_000_003
 
