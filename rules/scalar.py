@@ -33,8 +33,9 @@ from rules.functions.table import Form, Function
 Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
 Conditions = Callable[[Values], tuple[list[int], list[int]]]
+Chunk = Callable[[Values, list[int], list[int]], None]
 
-CHUNK = 32
+CHUNK = 64
 """Conditions in one generated function: an edit generates one anew, and each costs a call a record."""
 
 KEPT = 256
@@ -58,16 +59,12 @@ def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | 
         _chunk(expressions[start : start + CHUNK], start, lists or {})
         for start in range(0, len(expressions), CHUNK)
     ]
-    if len(parts) == 1:
-        return parts[0]
 
     def conditions(values: Values) -> tuple[list[int], list[int]]:
         true: list[int] = []
         unknown: list[int] = []
         for part in parts:
-            held, open_ = part(values)
-            true += held
-            unknown += open_
+            part(values, true, unknown)
         return true, unknown
 
     return conditions
@@ -238,7 +235,7 @@ class Generator:
 
 
 @dataclass(frozen=True)
-class _Chunk:
+class _Likeness:
     """What a generated function depends on: equal chunks are one function."""
 
     checked: tuple[bytes, ...]
@@ -247,32 +244,32 @@ class _Chunk:
     expressions: Sequence[CheckedExpression] = field(compare=False)
 
 
-def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Conditions:
+def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
     """Generate the function for a chunk, or give the one that was generated for its like."""
     used = sorted(frozenset[str]().union(*(expression.lists for expression in expressions)))
     if sum(len(lists[name]) for name in used) > SMALL:
         return _conditions(expressions, first, lists)
     entries = tuple((name, frozenset(lists[name])) for name in used)
-    return _kept(_Chunk(tuple(one.checked for one in expressions), first, entries, expressions))
+    return _kept(_Likeness(tuple(one.checked for one in expressions), first, entries, expressions))
 
 
 @lru_cache(maxsize=KEPT)
-def _kept(chunk: _Chunk) -> Conditions:
+def _kept(chunk: _Likeness) -> Chunk:
     return _conditions(chunk.expressions, chunk.first, dict(chunk.lists))
 
 
-def _conditions(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Conditions:
+def _conditions(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
     """Generate the function for a chunk: a branch for records that miss nothing, and one for the rest."""
     whole = Generator(lists, missing=False)
     body = _branch(whole, expressions, first)
     general = Generator(lists, missing=True, shared=whole)
     other = _branch(general, expressions, first)
-    lines = ["def conditions(values):", *_indent(_loading(whole)), "    true = []; unknown = []"]
+    lines = ["def conditions(values, true, unknown):", *_indent(_loading(whole))]
     if whole.names:
         lines.append(f"    if {' or '.join(f'{name} is None' for name in whole.names.values())}:")
-        lines += _indent(_indent([*other, "return true, unknown"]))
-    lines += _indent([*body, "return true, unknown"])
-    function: Conditions = _function(lines, "conditions", whole.scope)
+        lines += _indent(_indent([*other, "return"]))
+    lines += _indent([*body, "return"])
+    function: Chunk = _function(lines, "conditions", whole.scope)
     return function
 
 
