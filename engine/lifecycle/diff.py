@@ -51,12 +51,12 @@ class Difference:
 def compare(old: Bundle, new: Bundle) -> Difference:
     """Compare two bundles, from `old` to `new`."""
     hashes = [{name: part.sha256 for name, part in bundle.manifest.parts.items()} for bundle in (old, new)]
-    lists = [{name: _text(data) for name, data in bundle.folder("lists/").items()} for bundle in (old, new)]
+    lists = [bundle.folder("lists/") for bundle in (old, new)]
     return Difference(
         parts=_changes(*hashes, lines=False),
         rules=_changes(_rules(old), _rules(new)),
         policy=_changes(_policy(old), _policy(new)),
-        lists=_changes(*lists),
+        lists=_list_changes(*lists),
     )
 
 
@@ -102,7 +102,7 @@ def _policy(bundle: Bundle) -> dict[str, str]:
     return {"policy": "\n".join(f"{row['when']} → {row['decide']}" for row in rows)}
 
 
-def _changes(old: Mapping[str, str], new: Mapping[str, str], *, lines: bool = True) -> tuple[Change, ...]:
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], *, lines: bool = True) -> tuple[Change, ...]:
     """Changes in the order of the new, then what was removed in the order of the old."""
     names = dict.fromkeys([*new, *old])
     found = []
@@ -115,10 +115,20 @@ def _changes(old: Mapping[str, str], new: Mapping[str, str], *, lines: bool = Tr
     return tuple(found)
 
 
+def _list_changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> tuple[Change, ...]:
+    """Entries that went and came, whatever their order: a list may be too long for a line-by-line comparison."""
+    found = []
+    for change in _changes(old, new, lines=False):
+        before, after = (dict.fromkeys(_lines(files.get(change.name, b""))) for files in (old, new))
+        gone = [f"-{entry}" for entry in before if entry not in after]
+        found.append(Change(change.kind, change.name, (*gone, *(f"+{e}" for e in after if e not in before))))
+    return tuple(found)
+
+
 def _unified(old: str, new: str) -> tuple[str, ...]:
     diff = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
     return tuple(line for line in diff if not line.startswith(("---", "+++")))
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
+def _lines(data: bytes) -> list[str]:
+    return data.decode("utf-8", errors="replace").splitlines()
