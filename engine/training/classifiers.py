@@ -26,7 +26,10 @@ from sklearn.tree import DecisionTreeClassifier
 KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
 LINEAR = frozenset({"logistic", "linear-svm"})
 
-STRENGTHS = {"logistic": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), "linear-svm": (1e-4, 1e-3, 1e-2)}
+STRENGTHS = {
+    "logistic": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0),
+    "linear-svm": (1e-4, 1e-3, 1e-2),
+}
 DEPTHS = (4, 6)
 DIRECTIONS = (1, 2, 4)
 MOST_REFERENCES = 5_000
