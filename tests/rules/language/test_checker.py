@@ -1,0 +1,232 @@
+"""Checking: what is accepted, its normal form, and errors with their place and what to try."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.cel import MAX_CHARACTERS, Checker, decode
+from rules.errors import CheckFailed, ExpressionProblems, Problem, UnreadableExpression, nearest
+from rules.expression import TYPES, Call, Literal, Name, Variable
+
+CHECKER = Checker(
+    [
+        Variable("amount", "double"),
+        Variable("age", "int"),
+        Variable("country", "string"),
+        Variable("at", "timestamp"),
+        Variable("flag", "bool"),
+        Variable("scores.fraud", "double", nullable=False),
+    ],
+    {"embargoed": "string", "codes": "int"},
+)
+
+
+def problems(text: str, expect: str | tuple[str, ...] = "bool") -> list[str]:
+    """Check a text that must fail; give its problems as text."""
+    with pytest.raises(ExpressionProblems) as caught:
+        CHECKER.check(text, expect)
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "amount > 1000",
+        "amount == 2000",
+        "amount in [1, 2]",
+        "amount * 2 > 3.0",
+        "age > 30.5 && age in [1.0, 2]",
+        "amount in codes",
+        "amount == age || age == null",
+        "(flag ? age : amount) > 1",
+        "country in embargoed && !(country in ['FR', 'DE'])",
+        "country in [country, null, 'x']",
+        "country.trim().lowerAscii().startsWith('a')",
+        r"country.matches(r'^\d+$') || matches(country, '^a')",
+        "size(country) > 2 && country.size() < 9",
+        "at > timestamp('2026-11-01T00:00:00Z') && at.getHours() < 6 && at.getDayOfWeek() == 0",
+        "int(country) % 2 == 0 || double(country) > 1.5 || string(age) == '5'",
+        "scores.fraud > 0.5 ? flag : !flag",
+        "-age < 5 && -amount < 5.0",
+        "'a\\x00b' == country",
+    ],
+)
+def test_everyday_language_checks(text: str) -> None:
+    """Rule authors can write all of these, and the bytes give the same expression back."""
+    expression = CHECKER.check(text)
+    assert decode(text, expression.checked) == expression
+
+
+def test_mixed_numbers_are_widened() -> None:
+    """A literal int beside a double becomes a double; an int expression is converted."""
+    assert CHECKER.check("amount > 1000").node == Call(
+        "greater_double", (Name("amount", "double"), Literal("double", 1000.0)), "bool"
+    )
+    widened = CHECKER.check("age * amount", "double").node
+    assert isinstance(widened, Call)
+    assert widened.arguments[0] == Call("int64_to_double", (Name("age", "int"),), "double")
+
+
+def test_where_a_double_is_needed_an_int_is_widened() -> None:
+    """A value expression may give a whole number where a double is asked for."""
+    assert CHECKER.check("flag ? 120 : -15", "double").type == "double"
+    assert CHECKER.check("age", ("int", "double")).type == "int"
+
+
+def test_equal_nodes_have_equal_bytes() -> None:
+    """White space and brackets leave no trace in the checked bytes."""
+    assert CHECKER.check("amount>1").checked == CHECKER.check(" ( amount  >\n 1 ) ").checked
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("amoun > 1", "1:1: unknown field 'amoun'; did you mean 'amount'?"),
+        ("flag && scores.fruad > 1", "1:9: unknown field 'scores.fruad'; did you mean 'scores.fraud'?"),
+        ("country == 'é\t' && agee > 1", "1:20: unknown field 'agee'; did you mean 'age'?"),
+        ("flag\n&& country == '𝄞' &&\n  agee > 1", "3:3: unknown field 'agee'; did you mean 'age'?"),
+        ("flag &&\r\n agee > 1", "2:2: unknown field 'agee'; did you mean 'age'?"),
+        ("country.lower() == 'a'", "1:9: unknown function 'lower'; did you mean 'lowerAscii'?"),
+        ("amount = 1", "1:8: unexpected '='; write == to compare"),
+        ("amount > 1 and flag", "1:12: unexpected 'and'; write && for and"),
+        ("not flag", "1:5: unexpected 'flag'; write !(…) for not"),
+        ("amount <> 1", "1:9: unexpected '>'; write != for not equal"),
+        ("flag == True", "1:9: unknown field 'True'; write true in lower case"),
+        ("country == 'FR", "1:12: the text in quotes does not end; close the quote on the same line"),
+        ("amount >", "1:9: the condition ends too early; something is missing at its end"),
+        ("country > 5", "1:9: cannot compare string with int by '>'; a number in quotes is text"),
+        ("scores.fraud == null", "1:14: this double is never missing; comparing it with null has no meaning"),
+        ("amount && flag", "1:8: '&&' needs true or false, not a double; compare it with something"),
+        ("amount", "1:1: this gives a double; a bool is needed; compare it with something"),
+        ("country.matches('[')", "1:17: not a regular expression (RE2): ["),
+        ("country.matches(country)", "1:17: the pattern of matches() must be written out as text"),
+        ("country.matches('(?=a)')", "1:17: not a regular expression (RE2): (?="),
+        ("country in codes", "1:9: a string cannot be looked for in list(int)"),
+        ("amount in [1, 'a']", "1:15: a double is never equal to a string"),
+        ("[1].exists(x, x > 0)", "1:11: a macro is not supported yet"),
+        ("at - at > duration('1h')", "1:4: '-' on (timestamp, timestamp) is not supported yet"),
+        ("1u == 2u", "1:1: uint values are not supported yet"),
+        ("", "1:1: the expression is empty"),
+        ("country == '\0'", "1:13: a character that no text may hold (NUL, or half a surrogate pair)"),
+        ("country == '\ud800'", "1:13: a character that no text may hold (NUL, or half a surrogate pair)"),
+    ],
+)
+def test_errors_say_where_and_what_to_try(text: str, problem: str) -> None:
+    """An error stands at its line and column, counted in characters, and says what to try."""
+    assert problems(text)[0] == problem
+
+
+def test_timestamps_are_written_in_full() -> None:
+    """A timestamp that is none is refused where it stands, with an example of one."""
+    for written in (
+        "2026-11-01",
+        "2026-13-01T00:00:00Z",
+        "2026-11-01T00:00:00",
+        "2026-11-01T00:00:00.0000001Z",
+    ):
+        (problem,) = problems(f"at > timestamp('{written}')")
+        assert problem.startswith("1:16: not a timestamp to the microsecond:")
+        assert problem.endswith("write it as timestamp('2026-11-01T00:00:00Z')")
+
+
+def test_all_problems_come_at_once() -> None:
+    """Every unknown name and every mismatch of an expression is reported, in the order of the text."""
+    assert [problem.split(":")[1] for problem in problems("agee > 1 && country > 5 && flaag")] == [
+        "1",
+        "21",
+        "28",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 9_000 + "1" + ")" * 9_000,
+        "+".join(["age"] * 4_000) + " > 1",
+        "[" * 9_000 + "]" * 9_000,
+        "".join(f"age == {i} ? flag : " for i in range(900)) + "flag",
+        "size(string(" * 800 + "age" + "))" * 800,
+    ],
+)
+def test_deep_nesting_is_an_error(text: str) -> None:
+    """An expression nested thousands deep is refused in words."""
+    assert "nested too deeply" in problems(text)[0] or "unexpected" in problems(text)[0]
+
+
+def test_signs_in_a_row_cancel() -> None:
+    """CEL takes pairs of ! and - away, however many there are."""
+    assert CHECKER.check("!" * 19_000 + "flag").node == Name("flag", "bool")
+
+
+def test_long_texts_are_refused() -> None:
+    """An expression longer than the limit is refused before it is parsed."""
+    (problem,) = problems("flag && " * MAX_CHARACTERS + "flag")
+    assert f"at most {MAX_CHARACTERS:,} are read" in problem
+
+
+def test_long_chains_check() -> None:
+    """CEL balances chains of && and ||: thousands of terms are fine."""
+    assert CHECKER.check(" && ".join(f"age != {i}" for i in range(1_400))).type == "bool"
+
+
+def test_decode_checks_names_against_the_schema() -> None:
+    """Bytes that name a field of another type, or none of ours, are refused."""
+    checked = CHECKER.check("amount > 1").checked
+    assert decode("amount > 1", checked, {"amount": "double"}).variables == {"amount"}
+    for variables in ({"amount": "string"}, {}):
+        with pytest.raises(UnreadableExpression, match="no double named 'amount'"):
+            decode("amount > 1", checked, variables)
+
+
+def test_every_cut_of_the_bytes_is_refused_or_read() -> None:
+    """Truncated, flipped or foreign bytes give UnreadableExpression, never another error."""
+    checked = CHECKER.check(
+        "country.matches('^a') && amount in [1, age] || at > timestamp('2026-11-01T00:00:00Z')"
+    ).checked
+    attacks = [checked[:cut] for cut in range(len(checked))]
+    attacks += [
+        checked[:i] + bytes([checked[i] ^ bit]) + checked[i + 1 :]
+        for i in range(len(checked))
+        for bit in (1, 2, 16, 128)
+    ]
+    attacks += [b"\xff" * 100, b"\x22" * 5_000, b"\x22\x00", checked * 2]
+    for attack in attacks:
+        try:
+            expression = decode("", attack)
+        except UnreadableExpression:
+            continue
+        assert expression.type in (*TYPES, "null")
+
+
+def test_hostile_depth_is_refused() -> None:
+    """A message nested thousands deep is refused, not followed."""
+    from rules import wire
+
+    expression = wire.block(3, wire.constant("bool", True))
+    for _ in range(5_000):
+        expression = wire.block(6, wire.block(2, b"!_") + wire.block(3, expression))
+    with pytest.raises(UnreadableExpression, match="deep"):
+        decode("", wire.block(4, expression))
+
+
+def test_problems_show_the_line_and_a_caret() -> None:
+    """A problem prints its place, its hint, and the line with a caret under the column, tabs kept."""
+    problem = Problem(
+        "rules/loan.yaml", 14, 9, "unknown field 'incme'", "did you mean 'income'?", "\twhen:  incme > 1"
+    )
+    assert str(problem) == (
+        "rules/loan.yaml:14:9: unknown field 'incme'; did you mean 'income'?\n"
+        "    \twhen:  incme > 1\n"
+        "    \t       ^"
+    )
+    later = Problem("rules/loan.yaml", 20, 1, "second")
+    assert str(CheckFailed([later, problem])).splitlines()[-1] == "rules/loan.yaml:20:1: second"
+
+
+def test_nearest_suggests_or_lists() -> None:
+    """A near name is suggested; otherwise what there is is listed, not without end."""
+    assert nearest("incme", ["income", "age"]) == "did you mean 'income'?"
+    assert nearest("INCOME", ["income", "age"]) == "did you mean 'income'?"
+    assert nearest("zzz", ["b", "a"]) == "known: a, b"
+    assert nearest("zzz", [f"name{i:02}" for i in range(40)]).endswith("… (40 in all)")
+    assert nearest("zzz", []) == ""
