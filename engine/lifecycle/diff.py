@@ -116,7 +116,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], *, lines: bool = Tr
 
 
 def _list_changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> tuple[Change, ...]:
-    """Entries that went and came, whatever their order: a list may be too long for a line-by-line comparison."""
+    """Entries that went and came, whatever their order: a list may be too long to compare line by line."""
     found = []
     for change in _changes(old, new, lines=False):
         before, after = (dict.fromkeys(_lines(files.get(change.name, b""))) for files in (old, new))

@@ -168,7 +168,7 @@ def test_a_promotion_and_a_rollback_swap_what_decides(tmp_path: Path) -> None:
 
 
 def test_the_latest_act_wins(tmp_path: Path) -> None:
-    """An edit after a promotion decides; a promotion after that edit decides, though the file is as edited."""
+    """An edit after a promotion decides; a promotion after that edit decides, whatever the file holds."""
     root = folder(tmp_path)
     first = promoted(root)
     with engine.open(root, watch=True) as ours:
