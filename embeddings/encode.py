@@ -79,8 +79,8 @@ class Encoding:
                 numeric[:, first : first + CLOCK_COLUMNS] = _clock_columns(batch.column(clock.name))
         if self.categories:
             inputs["categories"] = rows = np.empty((batch.num_rows, len(self.categories)), np.int64)
-            for place, (category, first) in enumerate(zip(self.categories, self._first_rows, strict=True)):
-                rows[:, place] = first + _rows(batch.column(category.name), category)
+            for place, (name, first, levels) in enumerate(self._columnar):
+                rows[:, place] = first + _rows(batch.column(name), levels)
         for name, key, tokens, _ in self._textual:
             inputs[key] = tokens.column(batch.column(name))
         return inputs
@@ -134,6 +134,13 @@ class Encoding:
         return pack, (1, len(indices)), indices
 
     @cached_property
+    def _columnar(self) -> tuple[tuple[str, int, pa.Array], ...]:
+        return tuple(
+            (c.name, first, pa.array([False, True]) if c.flag else pa.array(c.levels, pa.string()))
+            for c, first in zip(self.categories, self._first_rows, strict=True)
+        )
+
+    @cached_property
     def _textual(self) -> tuple[tuple[str, str, Tokens, tuple[int, int]], ...]:
         return tuple((text.name, f"text.{text.name}", Tokens(text), (1, text.tokens)) for text in self.texts)
 
@@ -168,12 +175,9 @@ def _clock_columns(column: pa.Array) -> np.ndarray:
     return columns
 
 
-def _rows(column: pa.Array, category: Category) -> np.ndarray:
+def _rows(column: pa.Array, levels: pa.Array) -> np.ndarray:
     """Rows of a category within its own part of the table: 0 unseen, 1 missing, then the levels."""
-    if category.flag:
-        flags: np.ndarray = pc.cast(column, pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        return flags + 2
-    place = pc.index_in(column, pa.array(category.levels, column.type)).fill_null(-2)
+    place = pc.index_in(column, levels).fill_null(-2)
     rows: np.ndarray = place.to_numpy(zero_copy_only=False).astype(np.int64) + 2
     if column.null_count:
         rows[column.is_null().to_numpy(zero_copy_only=False)] = 1

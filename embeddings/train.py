@@ -150,7 +150,8 @@ def _optimizer(spec: Spec, network: Network) -> torch.optim.Optimizer:
     biases = [parameter for parameter in network.parameters() if parameter.ndim == 1]
     weights = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     groups = [{"params": weights, "weight_decay": spec.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=True)
+    fused = biases[0].device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=fused)
 
 
 def _average(averaged: Network, network: Network, decay: float) -> None:
@@ -205,8 +206,8 @@ def _device(name: str) -> torch.device:
 @contextmanager
 def _seeded(seed: int, place: torch.device) -> Iterator[None]:
     """Seed torch for the block and leave the process's own random state and threads as they were."""
-    threads = torch.get_num_threads()
-    devices = [place.index or torch.cuda.current_device()] if place.type == "cuda" else []
+    threads, on_gpu = torch.get_num_threads(), place.type == "cuda"
+    devices = [torch.cuda.current_device() if place.index is None else place.index] if on_gpu else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         torch.set_num_threads(1)
