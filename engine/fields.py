@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from rules.reader import Document
 
 MOST_FIELDS = 5_000
+OTHER_NAMES = {
+    "integer": "int",
+    "long": "int",
+    "double": "float",
+    "number": "float",
+    "boolean": "bool",
+    "string": "category",
+    "str": "category",
+    "enum": "category",
+    "datetime": "timestamp",
+    "date": "timestamp",
+    "time": "timestamp",
+}
 Report = Callable[..., None]  # (path, message, hint="", key=False)
 
 
@@ -94,6 +107,13 @@ def _read_field(name: str, body: Mapping[str, Any], report: Report) -> Field | N
         report((name, "min"), f"the minimum {low} is above the maximum {high}")
     field = Field(name, kind, nullable, low, high, _read_values(name, kind, body, report))
     return _with_default(field, body, report)
+
+
+def _type_hint(kind: Any) -> str:
+    """Give the type that was probably meant, by the names that other tools have for it."""
+    if isinstance(kind, str) and kind.lower() in OTHER_NAMES:
+        return f"did you mean '{OTHER_NAMES[kind.lower()]}'?"
+    return nearest(kind, TYPES) if isinstance(kind, str) else f"known: {', '.join(TYPES)}"
 
 
 def _read_bound(name: str, kind: str, key: str, body: Mapping[str, Any], report: Report) -> Any:

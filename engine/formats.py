@@ -25,7 +25,7 @@ EXTENSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row that is no row of its format: its number, what is wrong, and its text as far as it can be shown."""
+    """A row that is no row of its format: its number, what is wrong, and the beginning of its text."""
 
     row: int
     problems: tuple[FieldProblem, ...]
@@ -33,7 +33,7 @@ class Broken:
 
 
 class Chunk(Protocol):
-    """Some rows of a file: `rows` are their numbers, from 0; `broken` are others, met on the way."""
+    """Some rows of a file: `rows` are their numbers, from 0; `broken` are others met on the way."""
 
     @property
     def rows(self) -> np.ndarray: ...

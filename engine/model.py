@@ -20,7 +20,7 @@ ENCODING = "model/encoding.json"
 SCORES = "model/scores.json"
 OUTPUT = ["scores"]
 # Rows of one call: small enough that what a layer gives to the next stays in the processor's cache.
-ROWS_A_CALL = 4_096
+ROWS_A_CALL = 2_048
 
 Inputs = dict[str, np.ndarray]
 

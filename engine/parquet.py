@@ -50,7 +50,7 @@ class ParquetTarget:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        self._writer = pq.ParquetWriter(path, schema)
+        self._writer = pq.ParquetWriter(path, schema, use_dictionary=_repeating(schema))
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
 
@@ -73,6 +73,13 @@ class ParquetTarget:
             table = pa.Table.from_batches(self._waiting, self._schema)
             self._waiting, self._rows = [], 0
             self._writer.write_table(table.unify_dictionaries(), row_group_size=GROUP_ROWS)
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Name the columns worth a dictionary: not floats, of which hardly any two are alike, nor ids."""
+    leaves = {field.name: f"{field.name}.list.element" for field in schema if pa.types.is_list(field.type)}
+    plain = [field.name for field in schema if not pa.types.is_floating(field.type) and field.name != "id"]
+    return [leaves.get(name, name) for name in plain]
 
 
 def _line(error: Exception) -> str:

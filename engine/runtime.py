@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-import pyarrow as pa
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from engine.bundle import Bundle
 from engine.errors import BundleError, InputError
@@ -19,6 +18,9 @@ from rules.errors import RulesError
 from rules.policy import Policy
 from rules.restore import restore_rules
 from rules.ruleset import RuleSet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA = "schema.json"
 POLICY_PART = "policy.json"
@@ -38,7 +40,6 @@ class Runtime:
     policy: Policy
     rules: RuleSet
     score_variables: tuple[str, ...]
-    outcome_names: pa.Array
     no_scores: Mapping[str, None]
 
     @classmethod
@@ -67,9 +68,16 @@ class Runtime:
             policy=_restore_policy(bundle, schema, model, outcomes),
             rules=RuleSet.compile(rules),
             score_variables=tuple(f"scores.{name}" for name in model.scores),
-            outcome_names=pa.array(outcomes, pa.string()),
             no_scores=dict.fromkeys(model.scores),
         )
+
+    @cached_property
+    def outcome_names(self) -> pa.Array:
+        """The outcomes as a column, for codes to be taken from."""
+        # Made when first asked for: pa.array imports pandas where there is one, and one record needs neither.
+        import pyarrow as pa
+
+        return pa.array(self.outcomes, pa.string())
 
     @property
     def digest(self) -> str:

@@ -9,12 +9,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import FieldProblem, InputError, RecordError, shown
-from engine.values import EPOCH, FLOAT_MAX, INT_MAX, INT_MIN, MICROSECOND, Refused, read_value, time_of_text
+from engine.values import (
+    EPOCH,
+    FLOAT_MAX,
+    INT_MAX,
+    INT_MIN,
+    MICROSECOND,
+    TIME_MAX,
+    TIME_MIN,
+    Refused,
+    read_value,
+    time_of_text,
+)
 
 if TYPE_CHECKING:
-    from rules.expression import Variable
-
     from embeddings.spec import Slot
+    from rules.expression import Variable
     from rules.reader import Document
 
 TYPES = ("int", "float", "bool", "category", "text", "timestamp")
@@ -225,14 +235,13 @@ def _quick_text(field: Field, slow: Reader) -> Reader:
 
 
 def _quick_time(field: Field, slow: Reader) -> Reader:
-    zone = EPOCH.tzinfo
-
     def read(value: Any) -> Any:
-        if type(value) is datetime and value.tzinfo is zone:
-            return (value - EPOCH) // MICROSECOND
+        if type(value) is datetime and value.tzinfo is not None:
+            moment = (value - EPOCH) // MICROSECOND
+            return moment if TIME_MIN <= moment <= TIME_MAX else slow(value)
         if type(value) is str and value:
-            moment = time_of_text(value)
-            return slow(value) if moment is None else moment
+            found = time_of_text(value)
+            return slow(value) if found is None else found
         return slow(value)
 
     return read

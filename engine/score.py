@@ -75,7 +75,7 @@ def score_file(
     """Decide every row of `source` into `target`; formats go by the names (Parquet, CSV, JSON Lines).
 
     `keep` puts the source's own columns before the decisions; `force` replaces a target that exists. Rows
-    that cannot be read go to `TARGET.rejects.jsonl`. Raises InputError, or OutputError with nothing left behind.
+    that cannot be read go to `TARGET.rejects.jsonl`. Raises InputError or OutputError and leaves nothing.
     """
     source, target = Path(source), Path(target)
     started = time.monotonic()

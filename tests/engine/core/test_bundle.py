@@ -27,23 +27,29 @@ def test_a_bundle_written_opens_as_it_was(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_what_the_format_says() -> None:
-    """SHA-256 over canonical JSON of the format and the hashes of the decisive parts, in the order of paths."""
-    hashes = {path: hashlib.sha256(data).hexdigest() for path, data in parts().items() if path != "evaluation.json"}
-    canonical = "".join(['{"format":1,"parts":{', ",".join(f'"{path}":"{hashes[path]}"' for path in sorted(hashes)), "}}"])
+    """SHA-256 over canonical JSON of the format and the hashes of the decisive parts, by path."""
+    hashes = {
+        path: hashlib.sha256(data).hexdigest() for path, data in parts().items() if path != "evaluation.json"
+    }
+    canonical = "".join(
+        ['{"format":1,"parts":{', ",".join(f'"{path}":"{hashes[path]}"' for path in sorted(hashes)), "}}"]
+    )
     assert bundle().digest == "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def test_what_does_not_decide_is_outside_the_digest() -> None:
     """Evaluation, lineage and the moment leave the digest as it is; a rule does not."""
     later = Bundle.create(
-        {**parts(), "evaluation.json": b"[1]", "project.yaml": b"name: x"}, lineage={}, created=NOW + timedelta(1)
+        {**parts(), "evaluation.json": b"[1]", "project.yaml": b"name: x"},
+        lineage={},
+        created=NOW + timedelta(1),
     )
     assert later.digest == bundle().digest
     assert bundle(RULES + b"# a word\n").digest != bundle().digest
 
 
 def test_the_one_file_form_depends_on_nothing_but_the_bundle(tmp_path: Path) -> None:
-    """Written twice, in another zone and from other parts order, the bytes are the same."""
+    """Written twice, in another zone and from parts in another order, the bytes are the same."""
     first, second = tmp_path / "a.tandem", tmp_path / "b.tandem"
     write_bundle_file(bundle(), first)
     turned = Bundle.create(dict(reversed(parts().items())), lineage={"seed": 7}, created=NOW.astimezone())
@@ -78,9 +84,11 @@ def test_a_bundle_needs_its_parts(missing: str) -> None:
     assert caught.value.part == missing
 
 
-@pytest.mark.parametrize("path", ["lists/../x", "/etc/passwd", "rules/a.txt", "model/x.onnx", "lists/", "lists/.x", "é"])
+@pytest.mark.parametrize(
+    "path", ["lists/../x", "/etc/passwd", "rules/a.txt", "model/x.onnx", "lists/", "lists/.x", "é"]
+)
 def test_a_part_has_a_path_that_the_format_knows(path: str) -> None:
-    """Paths that lead elsewhere, or that no reader of the format expects, are refused when a bundle is made."""
+    """Paths that lead elsewhere, or that no reader expects, are refused when a bundle is made."""
     with pytest.raises(BundleError):
         bundle(**{path: b""})
 

@@ -1,4 +1,4 @@
-"""Deciding: one record, a table and its slices agree; rules before, model, policy and rules after play together."""
+"""Deciding: a record, a table and its slices agree; rules, model and policy play together."""
 
 from __future__ import annotations
 

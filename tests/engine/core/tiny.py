@@ -1,4 +1,4 @@
-"""A tiny bundle made by hand: every field type, two classifiers, rules of every kind, a graph of a few nodes."""
+"""A tiny bundle made by hand: every field type, rules of every kind, a graph of a few nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile bundles: whatever was done to a bundle, opening it fails with the part named, and touches nothing else."""
+"""Hostile bundles: whatever was done to one, opening it fails with the part named, and touches nothing."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_manifest_without_a_needed_part_is_refused(folder: Path, part: str) ->
         "C:/x",
         "lists/a\x00b",
         "lists/" + "a" * 300,
-        "lists/‮txt",
+        "lists/\u202etxt",
         "",
     ],
 )
@@ -231,7 +231,9 @@ def archive(place: Path, entries: list[tuple[str, bytes]], compression: int = zi
         ([("a" * 60_000, b"")], "a" * 60_000),
     ],
 )
-def test_an_archive_with_more_in_it_is_refused(tmp_path: Path, more: list[tuple[str, bytes]], part: str) -> None:
+def test_an_archive_with_more_in_it_is_refused(
+    tmp_path: Path, more: list[tuple[str, bytes]], part: str
+) -> None:
     """Entries that climb out, stand twice or are not stated are named; nothing is written anywhere."""
     place = tmp_path / "x.tandem"
     archive(place, [(MANIFEST, bundle().manifest.to_bytes()), *parts().items(), *more])
@@ -274,7 +276,9 @@ def model_with(place: str) -> bytes:
     elif place == "constant":
         nodes.append(helper.make_node("Constant", [], ["c"], value=outside_tensor()))
     elif place == "branch":
-        inner = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [], [], [outside_tensor()])
+        inner = helper.make_graph(
+            [helper.make_node("Identity", ["x"], ["y"])], "g", [], [], [outside_tensor()]
+        )
         nodes.append(helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner))
     elif place == "function":
         inside = [helper.make_node("Constant", [], ["y"], value=outside_tensor())]
@@ -299,7 +303,9 @@ def test_a_whole_model_has_no_data_elsewhere() -> None:
     assert not external_data(parts()["model/model.onnx"])
 
 
-@pytest.mark.parametrize("model", [b"\xff" * 40, b"\x3a\xff\xff\xff\xff\x0f", b"\x3a\x05ab", b"PK\x03\x04 a zip"])
+@pytest.mark.parametrize(
+    "model", [b"\xff" * 40, b"\x3a\xff\xff\xff\xff\x0f", b"\x3a\x05ab", b"PK\x03\x04 a zip"]
+)
 def test_bytes_that_are_no_model_are_refused(model: bytes) -> None:
     """What is no protobuf message is refused when the bundle is made or opened."""
     with pytest.raises(BundleError, match="not an ONNX model"):
