@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.errors import InputError
+from engine.project.reading import class_word
 from engine.schema import NAME, RESERVED
 from rules.errors import nearest
 
@@ -60,7 +61,7 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
     target = target if NAME.fullmatch(target) and target not in RESERVED else "target"
     many = len(classes) > 2
     positive = None if many else _positive(classes)
-    score = f"{target}.{_word(classes[-1][0])}" if many else target
+    score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
         f"name: {_scalar(name)}",
         *([f"id: {identity}"] if identity else []),
@@ -145,14 +146,13 @@ def _type(column: pa.ChunkedArray) -> str:
 
 
 def _are_times(texts: pa.ChunkedArray) -> bool:
-    from engine.values import time_of_text
+    from engine.values import Refused, read_value
 
-    some = texts.slice(0, 1000).to_pylist()
-    return all(len(text) >= 10 and time_of_text(text) is not None for text in some)
-
-
-def _word(value: Any) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", str(value).lower())
+    try:
+        some = texts.slice(0, 1000).to_pylist()
+        return all(len(text) >= 10 and read_value("timestamp", text) is not None for text in some)
+    except Refused:
+        return False
 
 
 def _scalar(value: Any) -> str:

@@ -11,7 +11,7 @@ from embeddings.errors import SpecError
 from embeddings.spec import Spec
 from engine.project.form import Form
 from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
-from engine.schema import Schema
+from engine.schema import RESERVED, Schema
 from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems
 from rules.expression import CheckedExpression, Variable
@@ -63,7 +63,17 @@ def score_names(classifier: str, label: Label) -> tuple[str, ...]:
     """
     if label.binary:
         return (classifier,)
-    return tuple(f"{classifier}.{re.sub(r'[^a-z0-9_]', '_', name.lower())}" for name in label.classes)
+    return tuple(f"{classifier}.{class_word(name)}" for name in label.classes)
+
+
+def class_word(name: str) -> str:
+    """A class as an identifier of the rule language: small ASCII letters, digits and _, no word of its own.
+
+    >>> class_word("A+"), class_word("3"), class_word("in")
+    ('a_', '_3', '_in')
+    """
+    word = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    return word if _NAME.fullmatch(word) and word not in RESERVED else f"_{word}"
 
 
 def _schema(form: Form, top: Mapping[str, Any]) -> Schema | None:
