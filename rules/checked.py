@@ -38,6 +38,7 @@ from rules.wire import Parsed, Tree
 
 BY_CALL = {(row.name, row.member, row.arguments): row for row in ROWS}
 SUPPORTED = sorted({row.name for row in ROWS if row.name.isalpha()} | {TIMESTAMP})
+SHOWN = 80
 FAILED = Literal("failed", None)
 
 _LOGIC = {"_&&_": "logical_and", "_||_": "logical_or", "!_": "logical_not"}
@@ -56,11 +57,11 @@ def decode(text: str, checked: bytes, variables: Mapping[str, str] | None = None
     builder = Builder(wire.read(checked))
     node = builder.build()
     if builder.problems:
-        raise UnreadableExpression(f"the checked expression of {text!r}: {builder.problems[0].message}")
+        raise UnreadableExpression(f"the checked expression of {_short(text)}: {builder.problems[0].message}")
     for name in walk(node):
         if isinstance(name, Name) and variables is not None and variables.get(name.name) != name.type:
             raise UnreadableExpression(
-                f"the checked expression of {text!r}: no {name.type} named {name.name!r}"
+                f"the checked expression of {_short(text)}: no {name.type} named {name.name!r}"
             )
     return express(text, node, checked)
 
@@ -296,6 +297,10 @@ class Encoder:
 def spoken(function: str) -> str:
     """Say an operator's name as it is written: `_+_` is `+`."""
     return function.strip("_@") if not function.strip("_").isalpha() else function
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
 
 
 def _comparable(left: str, right: str) -> bool:

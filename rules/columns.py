@@ -58,7 +58,7 @@ class Batch:
         if array.type != ARROW_TYPES[kind]:
             try:
                 array = array.cast(ARROW_TYPES[kind])
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise RulesError(f"the column '{name}' is {array.type}; {kind} is needed: {error}") from None
         return Texts(array) if kind == STRING else Plain(kind, array)
 

@@ -19,6 +19,7 @@ SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 )
 
+_SEARCH = pc.get_function("match_substring_regex")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _UPPER = {lower: lower - 32 for lower in range(ord("a"), ord("z") + 1)}
 
@@ -36,8 +37,13 @@ def upper_ascii(text: str) -> str:
 @lru_cache(maxsize=8192)
 def matches(text: str, pattern: str) -> bool:
     """Say whether RE2 finds the pattern anywhere in the text: the same library that the columns use."""
-    found = pc.match_substring_regex(pa.array([text], pa.string()), pattern=pattern)
-    return bool(found[0].as_py())
+    # The kernel itself, not its wrapper: a quarter of the time on one text.
+    return bool(_SEARCH.call([pa.scalar(text, pa.string())], _options(pattern)).as_py())
+
+
+@lru_cache(maxsize=1024)
+def _options(pattern: str) -> Any:
+    return pc.MatchSubstringOptions(pattern)
 
 
 def bad_pattern(pattern: str) -> str:

@@ -216,7 +216,7 @@ def conditions_agree(
         assert np.flatnonzero(unknown[:, row]).tolist() == open_, (expressions, record)
 
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -229,7 +229,7 @@ def test_evaluators_agree(kind: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.overload)
 @given(data=st.data())
-@settings(SETTINGS, max_examples=25)
+@settings(SETTINGS, max_examples=12)
 def test_every_row_agrees(row: Any, data: st.DataObject) -> None:
     """Every row of the table is right on its own, on plain variables and literals."""
     if row.name == "matches":
@@ -240,7 +240,7 @@ def test_every_row_agrees(row: Any, data: st.DataObject) -> None:
 
 
 @given(texts=st.lists(expressions(BOOL), min_size=2, max_size=8), records=st.one_of(RECORDS, WHOLE_RECORDS))
-@settings(SETTINGS, max_examples=60)
+@settings(SETTINGS, max_examples=30)
 def test_many_conditions_agree(texts: list[str], records: list[dict[str, Any]]) -> None:
     """Conditions compiled together, sharing sub-expressions, give what each gives alone."""
     conditions = [checked(text, BOOL) for text in texts * 2]
