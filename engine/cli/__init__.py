@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -13,6 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: what was given is wrong, and every problem was listed. 2: the command was misused.
     130: interrupted.
     """
-    from engine.cli.app import run
+    try:
+        from engine.cli.app import run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing half-written was left behind\n")
+        return 130

@@ -71,9 +71,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = typer.main.get_command(app).main(args=given, prog_name="tandem", standalone_mode=False)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted; nothing half-written was left behind")
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has had enough, as in `tandem log | head`. Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,6 +80,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return WRONG
     except Exception as failed:
         return _failed(failed)
+    if code == INTERRUPTED:  # the command-line library turns Ctrl-C into this
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 

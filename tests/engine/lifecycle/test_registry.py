@@ -159,3 +159,17 @@ def test_a_project_and_a_registry_folder_both_lead_to_the_registry(tmp_path: Pat
     found = [registry_of(place) for place in (tmp_path, tmp_path / "registry")]
     assert [registry.root for registry in found if registry] == [tmp_path / "registry"] * 2
     assert registry_of(tmp_path / "registry" / "parts") is None
+
+
+def test_parts_without_a_manifest_are_no_bundle(tmp_path: Path) -> None:
+    """A put that was killed leaves parts and half-written files that nothing reads; the next put completes it."""
+    registry = Registry(tmp_path)
+    digest = registry.put(bundle())
+    (tmp_path / "bundles" / f"{digest.removeprefix('sha256:')}.json").unlink()
+    (tmp_path / "bundles" / ".half.json.1-ab.tmp").write_bytes(b"{")
+    assert (registry.list(), registry.has(digest)) == ((), False)
+    part = registry.put(bundle()) and bundle().manifest.parts["model/model.onnx"]
+    place = tmp_path / "parts" / part.sha256[:2] / part.sha256
+    place.write_bytes(b"cut off")
+    registry.put(bundle())
+    assert registry.get(digest).digest == digest
