@@ -112,7 +112,8 @@ class Peer:
     def _context(self, values: Mapping[str, Any]) -> dict[str, Any]:
         scores = self._scores(values)
         fraud = scores["fraud"]
-        proposed = "decline" if fraud >= 0.5 else "review" if fraud >= 0.1 else "approve"
+        likely = fraud * values["amount"] >= 8.0 or scores["disputed"] >= 0.3
+        proposed = "decline" if fraud >= 0.5 else "review" if likely else "approve"
         # zen-engine refuses to order a missing value: a number stands in for it.
         ratio = values["amount_ratio"]
         return {
