@@ -82,11 +82,10 @@ class Assembly:
         for act in self._deciding:
             if act.shadow:
                 continue
-            true, open_, fires = rows[act.index]
+            _, open_, fires = rows[act.index]
             if act.decide is not None:
-                where = true if act.reviews_on_unknown else fires
-                outcome[where] = self._codes[act.decide]
-                decided_by[where] = act.index
+                outcome[fires] = self._codes[act.decide]
+                decided_by[fires] = act.index
             if act.reviews_on_unknown:
                 outcome[open_] = self._codes["review"]
                 decided_by[open_] = act.index

@@ -230,17 +230,31 @@ def judged(check, rules: str, **values: Any) -> Verdict:
     return RuleSet.compile(check("rules:\n" + rules)).after(row)
 
 
-def test_a_cap_never_lifts_and_a_floor_never_lowers(check) -> None:
-    """A bound that the score already keeps changes nothing and is named by nobody."""
-    rules = "  - {id: c, when: 'true', cap: {fraud: 0.9}}\n  - {id: f, when: 'true', floor: {fraud: 0.1}}"
-    assert judged(check, rules) == Verdict(fired=("c", "f"))
-
-
-def test_the_floor_wins_over_the_cap(check) -> None:
-    """Where a cap and a floor cross, the floor is the score, and its rule is named."""
-    rules = "  - {id: c, when: 'true', cap: {fraud: 0.2}}\n  - {id: f, when: 'true', floor: {fraud: 0.7}}"
-    verdict = judged(check, rules)
-    assert (verdict.adjusted, verdict.adjusted_by) == ({"fraud": 0.7}, "f")
+@pytest.mark.parametrize(
+    ("raw", "cap", "floor", "expected", "by"),
+    [
+        (0.5, 0.9, 0.1, None, None),  # a bound that the score keeps changes nothing
+        (0.5, 0.2, 0.1, 0.2, "c"),
+        (0.5, 0.9, 0.7, 0.7, "f"),
+        (0.5, 0.2, 0.7, 0.7, "f"),  # where they cross, the floor wins
+        (0.75, 0.25, 0.5, 0.5, "f"),  # the floor is held against the capped score
+        (0.5, 0.25, 0.5, None, None),  # back to where it was: no change, nobody named
+        (0.5, 0.5, 0.5, None, None),
+        (None, 0.2, 0.7, None, None),  # a score that is missing stays missing
+    ],
+)
+def test_caps_then_floors(
+    check, raw: float | None, cap: float, floor: float, expected: float | None, by: str | None
+) -> None:
+    """A cap lowers, a floor raises, the floor comes last; alone and in a batch."""
+    capped, floored = f"cap: {{fraud: {cap}}}", f"floor: {{fraud: {floor}}}"
+    rules = f"rules: [{{id: c, when: 'true', {capped}}}, {{id: f, when: 'true', {floored}}}]"
+    rule_set = RuleSet.compile(check(rules))
+    row = {**dict.fromkeys(TYPES), "scores.fraud": raw}
+    adjusted = {} if expected is None else {"fraud": expected}
+    verdict = Verdict(adjusted=adjusted, adjusted_by=by, fired=("c", "f"))
+    assert rule_set.after(row) == verdict
+    assert rule_set.after_batch(as_batch([row])).row(0) == verdict
 
 
 def test_a_missing_value_can_ask_for_review(check) -> None:
