@@ -94,9 +94,7 @@ def _read_field(name: str, body: Mapping[str, Any], report: Report) -> Field | N
     if not isinstance(kind, str) or kind not in TYPES:
         place: tuple[str | int, ...] = (name, "type") if "type" in body else (name,)
         message = f"unknown type {shown(kind)}" if "type" in body else "the type is missing"
-        report(
-            place, message, nearest(kind, TYPES) if isinstance(kind, str) else f"known: {', '.join(TYPES)}"
-        )
+        report(place, message, _type_hint(kind))
         return None
     nullable = body.get("nullable", False)
     if not isinstance(nullable, bool):

@@ -175,6 +175,7 @@ def test_fields_are_slots_and_variables() -> None:
     assert [(slot.name, slot.kind) for slot in schema.slots()] == [("a", "number"), ("b", "text")]
 
 
+NAMES = "a name is made of letters, digits and _, and does not start with a digit"
 FIELDS = b"""\
 fields:
   good: {type: int}
@@ -205,8 +206,7 @@ def test_every_mistake_in_the_fields_has_its_place() -> None:
         for problem in caught.value.problems
     ]
     assert told == [
-        "3:3 '9lives' cannot be a field's name; a name is made of letters, digits and _, "
-        "and does not start with a digit",
+        f"3:3 '9lives' cannot be a field's name; {NAMES}",
         "4:3 'scores' cannot be a field's name: the rule language uses it; ",
         "5:13 unknown type 'integer'; did you mean 'int'?",
         "6:6 the type is missing; known: int, float, bool, category, text, timestamp",
