@@ -45,8 +45,11 @@ class Assembly:
         """
         n = batch.num_rows
         rows = {}  # by rule: where it is true; where it is unknown; where it fires
+        none = np.empty(0, dtype=np.intp)
+        some_unknown = bool(unknown.any())
         for position, act in enumerate(self.acts):
-            true, open_ = np.flatnonzero(held[position]), np.flatnonzero(unknown[position])
+            true = np.flatnonzero(held[position])
+            open_ = np.flatnonzero(unknown[position]) if some_unknown else none
             fires = true
             if act.fires_on_unknown and len(open_):
                 fires = np.flatnonzero(held[position] | unknown[position]) if len(true) else open_
