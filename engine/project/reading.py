@@ -154,8 +154,18 @@ def _scores(classifiers: Mapping[str, ClassifierSpec]) -> list[Variable]:
 
 
 def _embedding(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Spec:
+    """Read the settings of the embedding; `without` keeps fields for the rules alone."""
+    settings = form.section(("embedding",), top)
+    without = form.names(("embedding", "without"), settings)
+    settings.pop("without", None)
+    slots = schema.slots() if schema else []
+    for index, name in enumerate(without if schema else ()):
+        form.known(("embedding", "without", index), "field", name, [slot.name for slot in slots])
+    seen = [slot for slot in slots if slot.name not in without]
+    if slots and not seen:
+        form.note(("embedding", "without"), "no field is left for the embedding", "leave at least one in")
     try:
-        return Spec.from_mapping(form.section(("embedding",), top), schema.slots() if schema else ())
+        return Spec.from_mapping(settings, seen)
     except SpecError as failed:
         for problem in failed.problems:
             path = ("embedding", problem.key)

@@ -123,8 +123,8 @@ def embed(encoder: bytes, inputs: Inputs) -> np.ndarray:
 
 
 def _slots(project: Project) -> tuple[Any, ...]:
-    """Every field but the one that names the record."""
-    return tuple(slot for slot in project.schema.slots() if slot.name != project.id)
+    """The fields that the project leaves to the embedding, but never the one that names the record."""
+    return tuple(slot for slot in project.embedding.slots if slot.name != project.id)
 
 
 def _table(batch: pa.RecordBatch) -> pa.Table:

@@ -51,6 +51,7 @@ def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, 
             for name, label in project.labels.items()
         },
         "embedding": project.embedding.to_mapping(),
+        "slots": [slot.name for slot in project.embedding.slots],
         "classifiers": [
             [name, spec.label, list(spec.candidates), list(spec.scores)]
             for name, spec in project.classifiers.items()

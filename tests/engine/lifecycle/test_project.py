@@ -238,3 +238,13 @@ def test_a_table_that_cannot_be_a_project_says_why(
     """Nothing is written for a table without anything to learn."""
     with pytest.raises(InputError, match=message):
         infer_project("a", pa.table(table), label, data="a.csv")
+
+
+def test_fields_can_be_kept_from_the_embedding() -> None:
+    """`embedding: {without: [...]}` leaves a field to the rules alone; a name that is no field is refused."""
+    text = GOOD.replace("{width: 16, epochs: 3}", "{width: 16, without: [income]}")
+    project = parse_project(text.encode(), root=Path("loans"))
+    assert [slot.name for slot in project.embedding.slots] == ["age", "when"]
+    assert problems(text.replace("without: [income]", "without: [incme]")) == ["11:33: unknown field 'incme'"]
+    every = text.replace("without: [income]", "without: [age, income, when]")
+    assert problems(every) == ["11:32: no field is left for the embedding"]
