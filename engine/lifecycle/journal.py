@@ -95,6 +95,24 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def last_id(path: Path) -> str:
+    """Give the id of the last whole entry, reading no more of the journal than its end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return START
+    try:
+        end = _whole_length(descriptor)
+        start = _whole_length(descriptor, end - 1)
+        line = os.pread(descriptor, end - start, start)
+    finally:
+        os.close(descriptor)
+    try:
+        return Entry.from_json(json.loads(line)).id if line else START
+    except ValueError as wrong:
+        raise ValueError(f"{path}: its last line is not a journal entry ({wrong})") from None
+
+
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:
     """Append entries as lines, on the disk before this returns; a torn last line is cut off first."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -111,9 +129,9 @@ def append_entries(path: Path, entries: Iterable[Entry]) -> None:
         os.close(descriptor)
 
 
-def _whole_length(descriptor: int) -> int:
-    """The length of the file up to its last newline."""
-    end = os.fstat(descriptor).st_size
+def _whole_length(descriptor: int, end: int | None = None) -> int:
+    """The length of the file, or of its first `end` bytes, up to the last newline."""
+    end = os.fstat(descriptor).st_size if end is None else end
     while end > 0:
         start = max(0, end - 4096)
         block = os.pread(descriptor, end - start, start)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,7 @@ class Live:
         return self._status
 
     def _watch(self) -> None:
+        self._warm()
         pending: tuple[Look, object] | None = None
         since = 0.0
         while not self._stop.wait(self._poll_seconds):
@@ -95,6 +97,12 @@ class Live:
             elif seen[0] == (self._seen or seen)[0] or now - since >= self._settled_after(seen[0]):
                 self._seen = seen
                 self._follow()
+
+    def _warm(self) -> None:
+        """Check the files once: it loads the checker and fills its cache, for the first edit to be quick."""
+        with suppress(Exception):  # what is wrong with them is the status' to tell, and told already
+            if self._root is not None:
+                checked_for(self._base, self._root)
 
     def _look(self) -> tuple[Look, object]:
         files = look(self._root) if self._root is not None else ()
@@ -157,7 +165,7 @@ class Live:
         if bundle.digest == self._served.digest:
             return
         if not self._registry.has(bundle.digest):
-            self._registry.put(bundle)
+            self._registry.put(bundle, like=self._base)
         act = Act(
             "edited",
             current_user(),

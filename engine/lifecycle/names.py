@@ -14,18 +14,19 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.errors import InputError, OutputError, TandemError
 from engine.files import unwritable, write_whole
-from engine.lifecycle.journal import START, Entry, append_entries, make_entry, read_journal
+from engine.lifecycle.journal import START, Entry, append_entries, last_id, make_entry, read_journal
 
 HISTORY_KEPT = 100
+Read = TypeVar("Read")
 LOCK_SECONDS = 30.0
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _DIGEST_LIKE = re.compile(r"[0-9a-f]{4,}")
@@ -134,14 +135,14 @@ class Names:
         """Every move of every name, oldest first, with one whose journal line a crash prevented."""
         # The names first: an entry that is in neither could only be one made after this call began.
         moved = self.all().values()
-        entries = _journal(self.journal)
-        return (*entries, *_unwritten(entries, (name.entry for name in moved)))
+        entries = _understood(lambda: read_journal(self.journal))
+        return (*entries, *_unwritten(entries[-1].id if entries else START, moved))
 
     def _write(self, name: str, digest: str, history: tuple[str, ...], act: Act) -> Name:
-        entries = self._complete_journal()
+        follows = self._complete_journal()
         current = self.get(name)
         entry = make_entry(
-            entries[-1].id if entries else START,
+            follows,
             now=act.now,
             who=act.who,
             action=act.action,
@@ -157,15 +158,17 @@ class Names:
             append_entries(self.journal, [entry])
         return moved
 
-    def _complete_journal(self) -> tuple[Entry, ...]:
-        entries = _journal(self.journal)
-        missing = _unwritten(entries, (name.entry for name in self.all().values()))
-        if missing:
-            try:
-                append_entries(self.journal, missing)
-            except OSError as error:
-                raise unwritable(self.journal, error) from error
-        return (*entries, *missing)
+    def _complete_journal(self) -> str:
+        """Append the entry that a crash kept out of the journal, if there is one; gives the last id."""
+        last = _understood(lambda: last_id(self.journal))
+        missing = _unwritten(last, self.all().values())
+        if not missing:
+            return last
+        try:
+            append_entries(self.journal, missing)
+        except OSError as error:
+            raise unwritable(self.journal, error) from error
+        return missing[-1].id
 
     def _listed(self) -> list[str]:
         try:
@@ -213,17 +216,16 @@ def _wait_for(descriptor: int, path: Path) -> None:
             return
 
 
-def _journal(path: Path) -> tuple[Entry, ...]:
+def _understood(read: Callable[[], Read]) -> Read:
     try:
-        return read_journal(path)
+        return read()
     except ValueError as damaged:
         raise TandemError(str(damaged)) from damaged
 
 
-def _unwritten(entries: tuple[Entry, ...], moved: Iterator[Entry]) -> list[Entry]:
-    """The entries that only name files have: at most one, as every writer completes the journal first."""
-    known = {entry.id for entry in entries}
-    return sorted((entry for entry in moved if entry.id not in known), key=lambda entry: entry.at)
+def _unwritten(last: str, moved: Iterable[Name]) -> list[Entry]:
+    """The entry that only a name file has: at most one, as every writer completes the journal first."""
+    return [name.entry for name in moved if name.entry.follows == last]
 
 
 def _parse(path: Path, data: bytes) -> Name:

@@ -50,14 +50,16 @@ class Registry:
         self.root = Path(root)
         self.names = Names(self.root)
 
-    def put(self, bundle: Bundle) -> str:
+    def put(self, bundle: Bundle, *, like: Bundle | None = None) -> str:
         """Store a bundle and give its digest; parts that are there, as after an edit, are not written.
 
-        A bundle of the same digest takes over what stands outside the digest: lineage and evaluation.
+        A bundle of the same digest takes over what stands outside the digest: lineage and evaluation. Parts of
+        `like`, a bundle known to be here, are not even looked for.
         """
+        known = set(like.manifest.parts.values()) if like is not None else set()
         for name, part in bundle.manifest.parts.items():
             place = self._part(part)
-            if not _is_whole(place, part):
+            if part not in known and not _is_whole(place, part):
                 self._make(place.parent)
                 write_whole(place, bundle.parts[name])
         place = self._manifest(bundle.digest)

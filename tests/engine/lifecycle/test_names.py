@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,3 +153,20 @@ def test_the_name_file_is_one_json_object_with_the_entry_of_its_last_move(tmp_pa
     moved = names.move("champion", digest("a"), act(files="f"))
     assert json.loads((tmp_path / "names" / "champion").read_bytes()) == moved.to_json()
     assert names.get("champion") == moved
+
+
+def test_writers_wait_for_each_other(tmp_path: Path) -> None:
+    """Four writers at once: every move is journaled, each following the one before."""
+
+    def write(letter: str) -> None:
+        for _ in range(10):
+            Names(tmp_path).move(f"name-{letter}", digest(letter), act(files=letter))
+            Names(tmp_path).move(f"name-{letter}", digest("f"), act(files=letter))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    log = Names(tmp_path).log()
+    assert len(log) == 80
+    assert read_journal(tmp_path / "journal.jsonl") == log
+    for name in Names(tmp_path).all().values():
+        assert [entry for entry in log if entry.name == name.name][-1] == name.entry

@@ -245,6 +245,6 @@ def test_fields_can_be_kept_from_the_embedding() -> None:
     text = GOOD.replace("{width: 16, epochs: 3}", "{width: 16, without: [income]}")
     project = parse_project(text.encode(), root=Path("loans"))
     assert [slot.name for slot in project.embedding.slots] == ["age", "when"]
-    assert problems(text.replace("without: [income]", "without: [incme]")) == ["11:33: unknown field 'incme'"]
+    assert problems(text.replace("without: [income]", "without: [incme]")) == ["11:34: unknown field 'incme'"]
     every = text.replace("without: [income]", "without: [age, income, when]")
     assert problems(every) == ["11:32: no field is left for the embedding"]

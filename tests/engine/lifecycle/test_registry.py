@@ -162,7 +162,7 @@ def test_a_project_and_a_registry_folder_both_lead_to_the_registry(tmp_path: Pat
 
 
 def test_parts_without_a_manifest_are_no_bundle(tmp_path: Path) -> None:
-    """A put that was killed leaves parts and half-written files that nothing reads; the next put completes it."""
+    """A put that was killed leaves parts and half-written files that nothing reads; the next completes it."""
     registry = Registry(tmp_path)
     digest = registry.put(bundle())
     (tmp_path / "bundles" / f"{digest.removeprefix('sha256:')}.json").unlink()
