@@ -247,4 +247,4 @@ def test_fields_can_be_kept_from_the_embedding() -> None:
     assert [slot.name for slot in project.embedding.slots] == ["age", "when"]
     assert problems(text.replace("without: [income]", "without: [incme]")) == ["11:34: unknown field 'incme'"]
     every = text.replace("without: [income]", "without: [age, income, when]")
-    assert problems(every) == ["11:32: no field is left for the embedding"]
+    assert problems(every) == ["11:33: no field is left for the embedding"]
