@@ -53,7 +53,7 @@ class Registry:
     def put(self, bundle: Bundle, *, like: Bundle | None = None) -> str:
         """Store a bundle and give its digest; parts that are there, as after an edit, are not written.
 
-        A bundle of the same digest takes over what stands outside the digest: lineage and evaluation. Parts of
+        A bundle of the same digest takes over what stands outside it: lineage and evaluation. The parts of
         `like`, a bundle known to be here, are not even looked for.
         """
         known = set(like.manifest.parts.values()) if like is not None else set()
