@@ -116,8 +116,8 @@ class CsvTarget:
         self._sink = pa.output_stream(str(path), compression="gzip" if gzipped else None)
         self._writer = pacsv.CSVWriter(self._sink, self._schema)
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        cells = [_cells(column) for column in batch.columns]
+    def write(self, rows: pa.RecordBatch) -> None:
+        cells = [_cells(column) for column in rows.columns]
         self._writer.write(pa.RecordBatch.from_arrays(cells, schema=self._schema))
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class Chunk(Protocol):
     def normal(self, schema: Schema) -> Normal:
         """Read the rows against a schema."""
 
-    def column(self, name: str) -> pa.Array | None:
+    def column(self, name: str) -> Any:
         """Give one column as it is in the file, None where the file has none of that name."""
 
     def record(self, place: int) -> dict[str, Any]:
@@ -61,6 +61,19 @@ class Source(Protocol):
         """Read the file once, at most `rows` rows at a time. Raises InputError naming the place."""
 
 
+class Target(Protocol):
+    """A file to write, row by row in order."""
+
+    def write(self, rows: Any) -> None:
+        """Write a record batch; into JSON Lines, a list of records as well."""
+
+    def close(self) -> None:
+        """Write what is left, and end the file."""
+
+    def abandon(self) -> None:
+        """Let go of the file, which is not to be kept."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class TableChunk:
     """Rows in Arrow columns."""
@@ -72,7 +85,7 @@ class TableChunk:
     def normal(self, schema: Schema) -> Normal:
         return normalise(schema, self.batch)
 
-    def column(self, name: str) -> pa.Array | None:
+    def column(self, name: str) -> Any:
         return self.batch.column(name) if name in self.batch.schema.names else None
 
     def record(self, place: int) -> dict[str, Any]:
@@ -91,7 +104,7 @@ class RecordChunk:
     def normal(self, schema: Schema) -> Normal:
         return read_records(schema, self.records)
 
-    def column(self, name: str) -> pa.Array | None:
+    def column(self, name: str) -> Any:
         from engine.runtime import identity
 
         return pa.array([identity(record.get(name)) for record in self.records], pa.string())
@@ -125,6 +138,22 @@ def open_source(path: Path, columns: list[str] | None = None) -> Source:
     from engine.jsonlines import JsonSource
 
     return JsonSource(path)
+
+
+def open_target(target: Path, beside: Path, schema: pa.Schema) -> Target:
+    """Open the file `beside`, to be written in the format that the name of `target` says."""
+    kind, gzipped = format_of(target)
+    if kind == "parquet":
+        from engine.parquet import ParquetTarget
+
+        return ParquetTarget(beside, schema)
+    if kind == "csv":
+        from engine.delimited import CsvTarget
+
+        return CsvTarget(beside, schema, gzipped=gzipped)
+    from engine.jsonlines import JsonTarget
+
+    return JsonTarget(beside, gzipped=gzipped)
 
 
 def unique_names(names: list[str], path: Path) -> None:

@@ -65,10 +65,8 @@ class JsonTarget:
     def __init__(self, path: Path, *, gzipped: bool) -> None:
         self._file: IO[bytes] = open_bytes(path, "wb", gzipped=gzipped)
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        self.write_records(batch.to_pylist())
-
-    def write_records(self, records: list[dict[str, Any]]) -> None:
+    def write(self, rows: pa.RecordBatch | list[dict[str, Any]]) -> None:
+        records = rows if isinstance(rows, list) else rows.to_pylist()
         self._file.write(b"".join(line_of(record) for record in records))
 
     def close(self) -> None:

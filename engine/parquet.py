@@ -54,9 +54,9 @@ class ParquetTarget:
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        self._waiting.append(batch)
-        self._rows += batch.num_rows
+    def write(self, rows: pa.RecordBatch) -> None:
+        self._waiting.append(rows)
+        self._rows += rows.num_rows
         if self._rows >= GROUP_ROWS:
             self._flush()
 
