@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import sklearn
 import torch
-import zen
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -91,6 +90,8 @@ class Peer:
     """One record in normal form in, an outcome with the filters that fired out."""
 
     def __init__(self, fitted: Fitted, filters: tuple[Filter, ...] = hundred_filters()) -> None:
+        import zen  # only here: `startup` unpickles this stack and needs no expressions
+
         # The encoding's arrays are read-only, which torch warns of once; nothing writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         torch.set_num_threads(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+def benchmarks(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def python(code: str) -> str:
@@ -24,9 +26,13 @@ def test_without_a_name_they_are_listed() -> None:
     """`python -m benchmarks` lists every benchmark with its first sentence, and runs none."""
     done = benchmarks()
     assert done.returncode == 0
-    assert [
-        line.split()[0] for line in done.stdout.splitlines()
-    ] == ["adult", "startup", "decide", "reload", "score"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "adult",
+        "startup",
+        "decide",
+        "reload",
+        "score",
+    ]
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -35,6 +41,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert done.returncode == 2
     assert "decide" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_table_that_is_not_there_is_said_plainly() -> None:
+    """Without the Adult table the benchmark says where it looked and how to get it, and is no failure."""
+    done = benchmarks("adult", "--json", TANDEM_ADULT="/nowhere/adult.parquet")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "/nowhere/adult.parquet is not there; examples/adult/README.md says how to get it" in done.stderr
 
 
 def test_a_missed_target_is_printed_as_missed() -> None:
