@@ -17,6 +17,7 @@ from rules.expression import (
     Call,
     CheckedExpression,
     ListLiteral,
+    ListName,
     Literal,
     Name,
     Node,
@@ -43,39 +44,41 @@ def evaluate(expression: CheckedExpression, values: Mapping[str, Any], lists: Li
     Values are as everywhere (timestamps in microseconds, None for what is missing). Returns the value, None
     for null, or UNKNOWN.
     """
-    held = {name: values.get(name) for name in expression.variables}
-    node, data = _written_in(expression.node, held)
+    data: dict[str, Any] = {name: values.get(name) for name in expression.variables}
     data |= {name: list((lists or {})[name]) for name in expression.lists}
-    names = expression.variables | expression.lists
-    checked = expression.checked if node is expression.node else encode(node)
-    program = _environment(names).deserialize(wire.wrap(checked))
-    return _plain(program.eval(data=data))
+    written = {
+        node.name: literal
+        for node in walk(expression.node)
+        if isinstance(node, Name | ListName) and (literal := _literal(node, data[node.name])) is not None
+    }
+    program = _program(expression, written)
+    return _plain(program.eval(data={name: value for name, value in data.items() if name not in written}))
 
 
-def _written_in(node: Node, values: dict[str, Any]) -> tuple[Node, dict[str, Any]]:
-    """Write into the expression what the binding does not take: timestamps, and texts with a NUL."""
-    literals: dict[str, Literal] = {}
-    for name in _names(node):
-        value = values[name.name]
-        if value is not None and (name.type == TIMESTAMP or (name.type == STRING and "\0" in value)):
-            literals[name.name] = Literal(name.type, value)
-    if not literals:
-        return node, values
-    return _substitute(node, literals), {name: v for name, v in values.items() if name not in literals}
+def _program(expression: CheckedExpression, written: Mapping[str, Node]) -> Any:
+    names = (expression.variables | expression.lists) - frozenset(written)
+    checked = encode(_substitute(expression.node, written)) if written else expression.checked
+    return _environment(names).deserialize(wire.wrap(checked))
 
 
-def _substitute(node: Node, literals: Mapping[str, Literal]) -> Node:
-    if isinstance(node, Name):
-        return literals.get(node.name, node)
+def _literal(node: Name | ListName, value: Any) -> Node | None:
+    """Write out what the library's binding does not take: timestamps, and texts with a NUL, which it cuts."""
+    if isinstance(node, ListName):
+        cut = node.element == STRING and any("\0" in text for text in value)
+        return ListLiteral(tuple(Literal(STRING, text) for text in value)) if cut else None
+    if value is None or not (node.type == TIMESTAMP or (node.type == STRING and "\0" in value)):
+        return None
+    return Literal(node.type, value)
+
+
+def _substitute(node: Node, written: Mapping[str, Node]) -> Node:
+    if isinstance(node, Name | ListName):
+        return written.get(node.name, node)
     if isinstance(node, Call):
-        return replace(node, arguments=tuple(_substitute(child, literals) for child in node.arguments))
+        return replace(node, arguments=tuple(_substitute(child, written) for child in node.arguments))
     if isinstance(node, ListLiteral):
-        return replace(node, elements=tuple(_substitute(child, literals) for child in node.elements))
+        return replace(node, elements=tuple(_substitute(child, written) for child in node.elements))
     return node
-
-
-def _names(node: Node) -> list[Name]:
-    return [one for one in walk(node) if isinstance(one, Name)]
 
 
 def _plain(value: Any) -> Any:
