@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from engine.model import ENCODING, SCORES, Model
 from engine.schema import Schema
 from rules.checked_rules import CheckedRules
 from rules.errors import RulesError
+from rules.expression import CheckedExpression, Name, walk
 from rules.policy import Policy
 from rules.restore import restore_rules
 from rules.ruleset import RuleSet
@@ -51,21 +51,20 @@ class Runtime:
         `checked` are its rules where they have just been checked. The model of `like` is used again where it
         is the same, as after a rule edit. Raises BundleError naming the part that cannot be used.
         """
-        described = _read_schema(bundle)
-        schema = Schema.from_json(described["fields"])
+        schema, outcomes, id_column = _read_schema(bundle)
         if like is not None and _same_model(bundle, like.bundle):
             model = like.model
         else:
             model = Model.open(bundle.parts, schema)
-        outcomes = tuple(described["outcomes"])
-        rules = checked or _restore_rules(bundle, model, outcomes)
+        types = {variable.name: variable.type for variable in schema.variables()}
+        rules = checked or _restore_rules(bundle, model.scores, outcomes, types)
         return cls(
             bundle=bundle,
             schema=schema,
             outcomes=outcomes,
-            id_column=described["id"],
+            id_column=id_column,
             model=model,
-            policy=_restore_policy(bundle, schema, model, outcomes),
+            policy=_restore_policy(bundle, model.scores, outcomes, types),
             rules=RuleSet.compile(rules),
             score_variables=tuple(f"scores.{name}" for name in model.scores),
             no_scores=dict.fromkeys(model.scores),
@@ -89,12 +88,12 @@ def identity(value: Any) -> str | None:
     """Write a record's id as text: text as it is, a whole number in digits; a missing one stays missing."""
     if value is None or type(value) is str:
         return value
-    if isinstance(value, float | Decimal):
-        return None if value != value else str(int(value)) if value == value // 1 else str(value)
+    if isinstance(value, float):
+        return None if value != value else str(int(value)) if value.is_integer() else str(value)
     return str(value)
 
 
-def _read_schema(bundle: Bundle) -> dict[str, Any]:
+def _read_schema(bundle: Bundle) -> tuple[Schema, tuple[str, ...], str | None]:
     described = bundle.json(SCHEMA)
     if not isinstance(described, dict):
         raise BundleError("no JSON object", part=SCHEMA)
@@ -104,37 +103,52 @@ def _read_schema(bundle: Bundle) -> dict[str, Any]:
     if id_column is not None and not isinstance(id_column, str):
         raise BundleError("the id is no column's name", part=SCHEMA)
     try:
-        Schema.from_json(described.get("fields"))
+        return Schema.from_json(described.get("fields")), tuple(outcomes), id_column
     except InputError as error:
         raise BundleError(str(error), part=SCHEMA) from None
-    return described | {"id": id_column}
 
 
-def _restore_rules(bundle: Bundle, model: Model, outcomes: tuple[str, ...]) -> CheckedRules:
+def _restore_rules(
+    bundle: Bundle, scores: Sequence[str], outcomes: Sequence[str], types: Mapping[str, str]
+) -> CheckedRules:
     try:
-        return restore_rules(
+        rules = restore_rules(
             bundle.folder("rules/"),
             bundle.folder("lists/"),
             bundle.json(EXPRESSIONS),
-            scores=model.scores,
+            scores=scores,
             outcomes=outcomes,
         )
     except RulesError as error:
         raise BundleError(str(error), part=EXPRESSIONS) from None
+    later = {**types, **dict.fromkeys((f"scores.{name}" for name in scores), "double"), "proposed": "string"}
+    for rule in rules.rules:
+        _check_names(rule.condition, types if rule.rule.stage == "before" else later, EXPRESSIONS)
+    return rules
 
 
-def _restore_policy(bundle: Bundle, schema: Schema, model: Model, outcomes: tuple[str, ...]) -> Policy:
+def _restore_policy(
+    bundle: Bundle, scores: Sequence[str], outcomes: Sequence[str], types: Mapping[str, str]
+) -> Policy:
     try:
         policy = Policy.restore(bundle.json(POLICY_PART))
     except RulesError as error:
         raise BundleError(str(error), part=POLICY_PART) from None
-    if policy.outcomes != outcomes:
+    if policy.outcomes != tuple(outcomes):
         raise BundleError("its outcomes are not those of schema.json", part=POLICY_PART)
-    known = {*schema.by_name, *(f"scores.{name}" for name in model.scores)}
     for condition in policy.conditions:
-        if unknown := condition.variables - known:
-            raise BundleError(f"needs '{min(unknown)}', which a record has not", part=POLICY_PART)
+        known = {**types, **dict.fromkeys((f"scores.{name}" for name in scores), "double")}
+        _check_names(condition, known, POLICY_PART)
     return policy
+
+
+def _check_names(condition: CheckedExpression, types: Mapping[str, str], part: str) -> None:
+    """Refuse an expression checked against other fields than these: it would fail, or lie, while deciding."""
+    for node in walk(condition.node):
+        if isinstance(node, Name) and types.get(node.name) != node.type:
+            found = types.get(node.name, "nothing")
+            message = f"{condition.text!r} needs '{node.name}' as {node.type}; here it is {found}"
+            raise BundleError(message, part=part)
 
 
 def _same_model(bundle: Bundle, other: Bundle) -> bool:

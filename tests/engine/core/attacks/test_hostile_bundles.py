@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from engine.errors import BundleError
 from engine.manifest import MANIFEST, REQUIRED
 from engine.onnx_scan import external_data
 from engine.runtime import Runtime
+from rules.cel import Checker
+from rules.expression import Variable
 from tests.engine.core.tiny import NOW, bundle, parts
 
 PARTS = sorted(parts())
@@ -356,6 +359,41 @@ def test_parts_with_the_right_hash_and_a_wrong_content_are_refused(part: str, da
     """A bundle that is whole and yet nonsense fails when it is opened for deciding, as a BundleError."""
     with pytest.raises(BundleError):
         Runtime.open(Bundle.create({**parts(), part: data}, lineage={}, created=NOW))
+
+
+@pytest.mark.parametrize(
+    ("rule", "types", "message"),
+    [
+        (
+            "young",
+            {"age_days": "double", "scores.fraud": "double"},
+            "as double; here it is int",
+        ),
+        ("watched", {"country": "string", "scores.fraud": "double"}, ""),
+        ("embargo", {"country": "int"}, "list"),
+    ],
+)
+def test_an_expression_of_another_schema_is_refused(rule: str, types: dict[str, str], message: str) -> None:
+    """The right text with an expression checked against other fields is found at opening."""
+    kept = json.loads(parts()["expressions.json"])
+    when = kept["rules"][rule]["when"]
+    lists = {"embargoed": types.get("country", "string")}
+    checked = Checker([Variable(*pair) for pair in types.items()], lists).check(when).checked
+    kept["rules"][rule]["checked"] = base64.b64encode(checked).decode()
+    changed = bundle(**{"expressions.json": json.dumps(kept).encode()})
+    if not message:
+        assert Runtime.open(changed).rules.rules == Runtime.open(bundle()).rules.rules
+        return
+    with pytest.raises(BundleError, match=message) as caught:
+        Runtime.open(changed)
+    assert caught.value.part == "expressions.json"
+
+
+def test_a_rule_before_the_model_cannot_ask_for_a_score() -> None:
+    """A rule that was moved to stage before is refused for asking for scores."""
+    moved = parts()["rules/first.yaml"].replace(b"id: young,", b"id: young, stage: before,")
+    with pytest.raises(BundleError, match=r"scores\.fraud"):
+        Runtime.open(bundle(**{"rules/first.yaml": moved}))
 
 
 def test_a_crc_that_is_wrong_is_found(tmp_path: Path) -> None:
