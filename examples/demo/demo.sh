@@ -39,7 +39,7 @@ run tandem promote --why "first bundle"
 
 say "New payments, file to file; then the reasons for one of them."
 run tandem score data/new-payments.parquet -o decided.parquet
-run tandem explain data/new-payments.parquet --row 230
+run tandem explain data/new-payments.parquet --row 2800
 
 say "An analyst changes one threshold; the model is reused, so the new bundle takes seconds."
 run sed -i.before 's/amount_ratio > 2.5/amount_ratio > 1.5/' rules/fraud.yaml

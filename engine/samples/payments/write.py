@@ -31,7 +31,7 @@ _TEMPLATES = {
 
 
 def write_project(directory: Path, *, rows: int = 40_000, seed: int = 7) -> None:
-    """Write project.yaml, rules, lists, `rows` labelled payments, and 1/40 as many new ones to score.
+    """Write project.yaml, rules, lists, `rows` labelled payments, and a tenth as many new ones to score.
 
     Raises InputError where `directory` is not empty, or where there would be too few rows to learn from.
     """
@@ -40,7 +40,7 @@ def write_project(directory: Path, *, rows: int = 40_000, seed: int = 7) -> None
         raise InputError(f"{rows} rows are too few for a project of payments; give at least 1000")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory}: not an empty folder; name one that is empty or does not exist yet")
-    new = max(25, rows // 40)
+    new = rows // 10
     table = generate(rows + new, seed)
     terminals = compromised_terminals(seed)
     known = {"ROWS": f"{rows:,}", "NEW": f"{new:,}", "SEED": str(seed), "TERMINAL": terminals[0]}
