@@ -109,8 +109,8 @@ def _decision(
 ) -> Decision:
     said = before if after is NOTHING else after if _is_silent(before) else _both(before, after)
     return Decision(
-        outcome, proposed, decided_by or POLICY, scores or runtime.no_scores, after.adjusted, said.reasons,
-        said.fired, said.shadow, said.unknown, said.tags, runtime.digest, name, now,
+        outcome, proposed, decided_by or POLICY, scores or dict(runtime.no_scores), dict(after.adjusted),
+        said.reasons, said.fired, said.shadow, said.unknown, said.tags, runtime.digest, name, now,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -184,6 +186,15 @@ def test_a_score_that_is_no_number_is_missing() -> None:
     decided = flat(decide_table(broken, given, now=NOW))
     assert decided == alone(broken, given)
     assert any(row["scores"]["fraud"] is None and row["proposed"] for row in decided)
+
+
+def test_a_decision_is_a_value_of_its_own() -> None:
+    """A decision can be copied and sent to another process, and shares nothing that could be changed."""
+    for more in ({}, {"country": "KP"}, {"memo": "rent"}):
+        first, second = (decide_record(runtime(), {**RECORD, **more}, now=NOW) for _ in range(2))
+        assert pickle.loads(pickle.dumps(first)) == first == second
+        assert first.scores is not second.scores
+        assert json.loads(first.to_json()) == first.to_dict()
 
 
 def test_scores_are_the_graphs_own() -> None:
