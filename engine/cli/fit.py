@@ -27,6 +27,7 @@ def command(
     from engine.cli.console import complain, progress, say, say_json
     from engine.cli.headline import headline
     from engine.cli.tables import labelled_table
+    from engine.evaluation.report import notes
     from engine.lifecycle.names import Act, current_user
     from engine.lifecycle.registry import LATEST, Registry, short
     from engine.lifecycle.watch import state
@@ -52,8 +53,8 @@ def command(
         return say_json(
             {"digest": bundle.digest, "new": not known, "model_reused": reused, "evaluation": evaluation}
         )
-    for warning in evaluation.get("warnings", ()):
-        complain(f"note: {warning}")
+    for note in notes(evaluation):
+        complain(f"note: {note}")
     say(
         f"{loaded.name}: bundle {short(bundle.digest)} is latest"
         + (" (the model is reused)" if reused else "")
