@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from engine.score import score_file
 
 import engine
 from engine.errors import RecordError
 from engine.lifecycle.registry import Registry
 from engine.project import load_project
+from engine.score import score_file
 from engine.training.build import fit
 
 ROOT = Path(__file__).resolve().parents[1]
