@@ -116,7 +116,7 @@ def _rule_seen(checked: CheckedRule, seen: Mapping[str, Any], without: str) -> R
         id=rule.id,
         stage=rule.stage,
         when=rule.when,
-        effect=_effect(checked),
+        effect=rule.effect,
         reason=rule.reason,
         owner=rule.owner,
         values=values,
@@ -129,15 +129,6 @@ def _names(checked: CheckedRule) -> list[Any]:
     from rules.expression import Name, walk
 
     return [node for node in walk(checked.condition.node) if isinstance(node, Name)]
-
-
-def _effect(checked: CheckedRule) -> str:
-    rule = checked.rule
-    effects = [f"decide {rule.decide}"] if rule.decide else []
-    effects += [f"cap {score} at {_number(bound)}" for score, bound in rule.cap.items()]
-    effects += [f"floor {score} at {_number(bound)}" for score, bound in rule.floor.items()]
-    effects += [f"tag {tag}" for tag in rule.tags]
-    return ", ".join(effects)
 
 
 def _policy_row(runtime: Runtime, seen: Mapping[str, Any]) -> str:

@@ -58,6 +58,14 @@ class Rule:
     description: str = ""
     tests: tuple[Case, ...] = ()
 
+    @property
+    def effect(self) -> str:
+        """What the rule does where it fires, in words."""
+        effects = [f"decide {self.decide}"] if self.decide else []
+        effects += [f"cap {score} at {bound:g}" for score, bound in self.cap.items()]
+        effects += [f"floor {score} at {bound:g}" for score, bound in self.floor.items()]
+        return ", ".join([*effects, *(f"tag {tag}" for tag in self.tags)])
+
 
 @dataclass(frozen=True)
 class ListSource:

@@ -8,6 +8,7 @@ from engine.cli.options import HERE, AsJson, BundleArgument, ProjectDir
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
+    from rules.checked_rules import CheckedRule
 
 
 def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJson = False) -> None:
@@ -23,7 +24,9 @@ def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJ
 
 
 def _described(bundle: Bundle) -> dict[str, Any]:
-    rules = [_rule(rule) for name, data in bundle.folder("rules/").items() for rule in _rules(name, data)]
+    from engine.runtime import Runtime
+
+    rules = [_rule(checked) for checked in Runtime.open(bundle).rules.checked.rules]
     return {
         "digest": bundle.digest,
         "created": bundle.manifest.created.isoformat(timespec="seconds"),
@@ -38,21 +41,15 @@ def _described(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _rules(name: str, data: bytes) -> list[dict[str, Any]]:
-    from rules.reader import read_yaml
-
-    return [{**rule, "file": name} for rule in (read_yaml(data, name).root or {}).get("rules") or ()]
-
-
-def _rule(rule: dict[str, Any]) -> dict[str, Any]:
-    does = next((f"{key} {rule[key]}" for key in ("decide", "cap", "floor", "tag") if key in rule), "")
+def _rule(checked: CheckedRule) -> dict[str, Any]:
+    rule = checked.rule
     return {
-        "id": rule.get("id"),
-        "file": rule["file"],
-        "stage": rule.get("stage", "after"),
-        "mode": rule.get("mode", "enforce"),
-        "when": rule.get("when"),
-        "does": does,
+        "id": rule.id,
+        "file": checked.document.file,
+        "stage": rule.stage,
+        "mode": rule.mode,
+        "when": rule.when,
+        "does": rule.effect,
     }
 
 
