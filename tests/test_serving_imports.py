@@ -12,7 +12,8 @@ COMMAND_LINE_ONLY = {"typer", "rich", "click"}
 def loaded_after(statement: str) -> set[str]:
     """The top-level modules that a fresh interpreter holds after `statement`."""
     report = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
-    return set(subprocess.run([sys.executable, "-c", report], check=True, capture_output=True, text=True).stdout.split())
+    done = subprocess.run([sys.executable, "-c", report], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
 
 
 @pytest.mark.parametrize(

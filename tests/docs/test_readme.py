@@ -1,6 +1,7 @@
 """The README's blocks run, in order, in a fresh folder; its commands, links and error are the real ones."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rules import read_yaml
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FEWER = {"tandem init payments .": "tandem init payments . --rows 4000"}
 
@@ -31,8 +33,8 @@ def test_console_and_python_blocks_run_in_order(tmp_path: Path) -> None:
             continue
         for line in body.splitlines():
             words = FEWER.get(line.removeprefix("$ "), line.removeprefix("$ "))
-            command = f"{Path(sys.executable).parent}/{words}"
-            done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+            command = [str(Path(sys.executable).parent / "tandem"), *shlex.split(words)[1:]]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
@@ -53,7 +55,7 @@ def test_every_command_is_documented() -> None:
     assert set(re.findall(r"`?tandem (\w+)", README)) - {"decide"} <= commands | {"init"}
 
 
-@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link of the documentation names a file that is there."""
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
