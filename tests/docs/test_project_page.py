@@ -1,0 +1,26 @@
+"""docs/project-file.md tells the truth: its example is a project, and its table has every setting."""
+
+import re
+from pathlib import Path
+
+from embeddings.spec import Spec
+from engine.project import parse_project
+
+PAGE = (Path(__file__).parents[2] / "docs/project-file.md").read_text(encoding="utf-8")
+
+
+def test_the_example_is_a_project() -> None:
+    """The page's project.yaml is read without a problem, and says what its comments say."""
+    example = re.search(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    project = parse_project(example[1].encode(), root=Path("lending"))
+    assert project.scores == ("risk", "grade.a", "grade.b", "grade.c")
+    assert "branch" not in [slot.name for slot in project.embedding.slots]
+
+
+def test_every_setting_of_the_embedding_is_on_the_page() -> None:
+    """The table of the embedding names each setting, with the default that the code has."""
+    table = PAGE.partition("## embedding")[2].partition("##")[0]
+    for name, value in Spec().to_mapping().items():
+        row = next(line for line in table.splitlines() if f"`{name}`" in line)
+        assert value is None or str(value) in row
