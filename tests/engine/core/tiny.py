@@ -53,6 +53,7 @@ rules:
   - {id: trial, when: "proposed == 'approve' && amount > 100", decide: review, mode: shadow}
   - {id: open-age, when: age_days > 10 && amount < 0.5, tag: [odd]}
   - {id: night, when: at_time.getHours() < 2, tag: [night], on_unknown: fire}
+  - {id: worded, when: "memo.matches('(?i)^[a-z]+ ')", tag: [worded]}
 """.replace(b"tags:", b"tag:")
 
 
