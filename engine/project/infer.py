@@ -13,12 +13,16 @@ import pyarrow.compute as pc
 from engine.errors import InputError
 from engine.project.reading import class_word
 from engine.schema import NAME, RESERVED
+from engine.values import Refused, read_value
 from rules.errors import nearest
 
 ROWS_LOOKED_AT = 200_000
 MOST_CLASSES = 50
 TEXT_LENGTH = 20  # characters in the mean, from which free text is likelier than a category
 YES = ("true", "1", "1.0", "yes", "y", "t")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_ANY = re.compile(r".+")
+_CODE = re.compile(r"[+-]?0[0-9]")
 _ID = re.compile(r"(?:.*_)?(?:id|uuid|key)", re.IGNORECASE)
 
 
@@ -61,6 +65,8 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
     target = target if NAME.fullmatch(target) and target not in RESERVED else "target"
     many = len(classes) > 2
     positive = None if many else _positive(classes)
+    if not many and str(positive).lower() not in YES:
+        notes.append(f"label '{label}': {_scalar(positive)} is taken to mean yes; see labels in project.yaml")
     score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
         f"name: {_scalar(name)}",
@@ -119,10 +125,13 @@ def _is_identity(name: str, column: pa.ChunkedArray) -> bool:
 
 
 def _field(column: pa.ChunkedArray) -> str:
+    kind = _type(column)
     nullable = column.null_count > 0
     if pa.types.is_floating(column.type):
         nullable = nullable or bool(pc.any(pc.is_nan(column)).as_py())
-    return f"{{type: {_type(column)}{', nullable: true' if nullable else ''}}}"
+    elif kind not in ("category", "text") and _is_text(column.type):
+        nullable = nullable or any(read_value(kind, text) is None for text in pc.unique(column).to_pylist())
+    return f"{{type: {kind}{', nullable: true' if nullable else ''}}}"
 
 
 def _type(column: pa.ChunkedArray) -> str:
@@ -138,19 +147,41 @@ def _type(column: pa.ChunkedArray) -> str:
     texts = column.cast(pa.string()).drop_null()
     if len(texts) == 0:
         return "category"
-    if _are_times(texts):
-        return "timestamp"
+    written = _written_type(pc.unique(texts).to_pylist())
+    if written is not None:
+        return written
     length = pc.mean(pc.utf8_length(texts)).as_py()
     repeated = pc.count_distinct(texts).as_py() <= 0.5 * len(texts)
     return "category" if repeated or length < TEXT_LENGTH else "text"
 
 
-def _are_times(texts: pa.ChunkedArray) -> bool:
-    from engine.values import Refused, read_value
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
+
+def _written_type(texts: list[str]) -> str | None:
+    """What all the texts write out, as in a CSV, whose cells are all text; None where that is no type.
+
+    `007` is a code, not a number.
+    """
+    filled = [text.strip() for text in texts if text.strip() and text.strip().lower() != "nan"]
+    if not filled:
+        return None
+    if all(text.lower() in ("true", "false") for text in filled):
+        return "bool"
+    if all(len(text) >= 10 and _reads_as("timestamp", text) for text in filled):
+        return "timestamp"
+    if any(_CODE.match(text) for text in filled):
+        return None
+    for kind, form in (("int", _WHOLE), ("float", _ANY)):
+        if all(form.fullmatch(text) and _reads_as(kind, text) for text in filled):
+            return kind
+    return None
+
+
+def _reads_as(kind: str, text: str) -> bool:
     try:
-        some = texts.slice(0, 1000).to_pylist()
-        return all(len(text) >= 10 and read_value("timestamp", text) is not None for text in some)
+        return read_value(kind, text) is not None
     except Refused:
         return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from engine.cli.tables import read_table
 from engine.errors import InputError
 from engine.project import load_project, parse_project, read_lists, read_rules
 from engine.project.infer import infer_project
@@ -211,6 +212,35 @@ def test_a_first_project_is_inferred_from_a_table(tmp_path: Path) -> None:
     assert len(inferred.notes) == 2
     checked = check_folder(tmp_path, project.schema, project.scores, project.outcomes)
     assert [rule.id for rule in checked.rules] == ["close-call"]
+
+
+def test_the_cells_of_a_csv_are_typed_by_what_all_of_them_write(tmp_path: Path) -> None:
+    """A CSV holds text alone: numbers, truth values and moments are seen in it; a code like 007 is none."""
+    (tmp_path / "people.csv").write_text(
+        "age,rate,left,placed,zip,mixed,flag,paid\n"
+        + "39, 1.5,2026-01-01,2026-01-01,00501,12,True,no\n" * 30
+        + '" 40",2e3,, 2026-01-02T10:00:00Z,12345,n/a,false,yes\n' * 10
+    )
+    inferred = infer_project("people", read_table(tmp_path / "people.csv"), "paid", data="people.csv")
+    project = parse_project(inferred.project.encode(), root=tmp_path)
+    types = {field.name: (field.type, field.nullable) for field in project.schema.fields}
+    assert types == {
+        "age": ("int", False),
+        "rate": ("float", False),
+        "left": ("timestamp", True),
+        "placed": ("timestamp", False),
+        "zip": ("category", False),
+        "mixed": ("category", False),
+        "flag": ("bool", False),
+    }
+    assert inferred.notes == ()
+
+
+def test_a_guess_at_what_yes_means_is_said() -> None:
+    """No value of the label says yes: the rarer one is taken, and the note says which."""
+    table = pa.table({"x": list(range(6)), "grade": ["good", "good", "bad", "good", "good", "bad"]})
+    inferred = infer_project("grades", table, "grade", data="grades.parquet")
+    assert inferred.notes == ("label 'grade': bad is taken to mean yes; see labels in project.yaml",)
 
 
 def test_a_label_of_several_classes_is_inferred_too(tmp_path: Path) -> None:
