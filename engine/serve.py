@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +88,9 @@ class Engine:
 
     def status(self) -> Status:
         """Say what is decided by now and, where files are watched, what is wrong with them and since when."""
-        return self._live.status() if self._live is not None else Status(self.digest, self._name)
+        if self._live is None:
+            return Status(self.digest, self._name)
+        return replace(self._live.status(), digest=self.digest)
 
     def close(self) -> None:
         """Stop watching. Deciding goes on to work, by the bundle of that moment."""
@@ -108,7 +112,15 @@ class Engine:
         """Follow a name of a registry and, where `root` is a project, its rule and list files."""
         from engine.lifecycle.live import Live
 
-        self._live = Live(registry, name, root, self._swap, served=self._runtime.bundle)
+        method = weakref.WeakMethod(self._swap)
+
+        def swap(bundle: Bundle, checked: CheckedRules | None) -> None:
+            if (ours := method()) is not None:
+                ours(bundle, checked)
+
+        self._live = Live(registry, name, root, swap, served=self._runtime.bundle)
+        # An engine that nobody holds any more is not kept, nor watched for, by its own thread.
+        weakref.finalize(self, self._live.stop).atexit = False
         self._live.start()
 
     def _swap(self, bundle: Bundle, checked: CheckedRules | None) -> None:
@@ -124,7 +136,11 @@ def open_engine(path: Path | str, *, name: str | None = None, watch: bool = Fals
     list files as they are saved. Raises InputError or BundleError.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a path too long, say
+        raise InputError(f"{path} cannot be opened: {error.strerror or error}") from error
+    if not there:
         raise InputError(f"{path} does not exist: give a bundle, a registry or a project")
     if path.is_file() or (path / MANIFEST).is_file():
         if watch or name is not None:
@@ -142,10 +158,12 @@ def _open_registry(path: Path, name: str | None, *, watch: bool) -> Engine:
         hint = "run `tandem fit` first" if path == root else "give a bundle, a registry or a project"
         raise InputError(f"{path} holds no bundles: {hint}")
     registry = Registry(place)
-    name = name or (CHAMPION if registry.names.get(CHAMPION) is not None else LATEST)
-    engine = Engine(Runtime.open(registry.get(name)), name=name)
+    if name is None:
+        name = CHAMPION if registry.names.get(CHAMPION) is not None else LATEST
+    bundle = registry.get(name)
+    if watch and name not in registry.names.all():
+        raise InputError(f"'{name}' is no name in {place}: only a name can be watched")
+    engine = Engine(Runtime.open(bundle), name=name)
     if watch:
-        if registry.names.get(name) is None:
-            raise InputError(f"'{name}' is no name in {place}: only a name can be watched")
         engine.watch(registry, name, root)
     return engine

@@ -21,6 +21,7 @@ from engine.lifecycle.edit import checked_for, edited
 from engine.lifecycle.names import Act, Name, current_user
 from engine.lifecycle.registry import EDITED, Registry
 from engine.lifecycle.watch import Look, look, look_at, state
+from engine.project.folder import RULES
 from engine.status import Status
 from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem
@@ -59,6 +60,8 @@ class Live:
         self._move: Name | None = None
         self._edited = False  # whether files were saved since the name's last move
         self._seen: tuple[Look, object] | None = None
+        self._pending: tuple[Look, object] | None = None  # a look that must last before it counts
+        self._pending_since = 0.0
         self._retry_at = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -71,32 +74,42 @@ class Live:
         self._thread = threading.Thread(target=self._watch, name="tandem-live", daemon=True)
         self._thread.start()
 
+    def stop(self) -> None:
+        """Have the thread end soon, without waiting for it."""
+        self._stop.set()
+
     def close(self) -> None:
         """Stop watching; the engine decides on by what it has."""
-        self._stop.set()
+        self.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(JOIN_SECONDS)
-        self._status = replace(self._status, watching=False)
 
     def status(self) -> Status:
-        """What is decided by now, and what is wrong with the files, if anything."""
-        return self._status
+        """What is decided by now, and what is wrong with the files, if anything.
+
+        Nobody watches after `close`, nor in a forked process: threads are not forked.
+        """
+        watching = not self._stop.is_set() and self._thread is not None and self._thread.is_alive()
+        return replace(self._status, watching=watching)
 
     def _watch(self) -> None:
         self._warm()
-        pending: tuple[Look, object] | None = None
-        since = 0.0
         while not self._stop.wait(self._poll_seconds):
-            seen = self._look()
-            now = time.monotonic()
-            if seen != pending:
-                pending, since = seen, now
-            if seen == self._seen:
-                if self._retry_at and now >= self._retry_at:
-                    self._follow()
-            elif seen[0] == (self._seen or seen)[0] or now - since >= self._settled_after(seen[0]):
-                self._seen = seen
+            try:
+                self._step()
+            except Exception as failed:
+                self._report_failure(failed)
+
+    def _step(self) -> None:
+        seen, now = self._look(), time.monotonic()
+        if seen != self._pending:
+            self._pending, self._pending_since = seen, now
+        if seen == self._seen:
+            if self._retry_at and now >= self._retry_at:
                 self._follow()
+        elif seen[0] == (self._seen or seen)[0] or now - self._pending_since >= self._settled_after(seen[0]):
+            self._seen = seen
+            self._follow()
 
     def _warm(self) -> None:
         """Check the files once: it loads the checker and fills its cache, for the first edit to be quick."""
@@ -112,7 +125,7 @@ class Live:
         """How long a look must stay the same before it counts as saved."""
         before = {file[0] for file in self._seen[0]} if self._seen else set()
         gone = before - {file[0] for file in files}
-        return GONE_SECONDS if gone or any(size == 0 for _, _, size, _ in files) else self._poll_seconds / 2
+        return GONE_SECONDS if gone or any(file[2] == 0 for file in files) else self._poll_seconds / 2
 
     def _follow(self) -> None:
         """Have the engine decide by what the latest act left. Raises nothing: it is the body of a thread."""
@@ -121,15 +134,17 @@ class Live:
             self._follow_latest()
         except CheckFailed as failed:
             self._report(failed.problems)
-        except (
-            Exception
-        ) as failed:  # a full disk, a damaged registry, what nobody foresaw: the loop outlives it
-            known = isinstance(failed, TandemError | OSError)
-            message = str(failed) if known else f"{type(failed).__name__}: {failed}"
-            self._report((Problem(str(self._registry.root), 1, 1, message),))
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+        except Exception as failed:
+            self._report_failure(failed)
         else:
             self._status = Status(self._served.digest, self._name, watching=True)
+
+    def _report_failure(self, failed: Exception) -> None:
+        """A full disk, a damaged registry, what nobody foresaw: the loop outlives it, and tries again."""
+        known = isinstance(failed, TandemError | OSError)
+        message = str(failed) if known else f"{type(failed).__name__}: {failed}"
+        self._report((Problem(str(self._registry.root), 1, 1, message),))
+        self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _follow_latest(self) -> None:
         move = self._registry.names.get(self._name)
@@ -159,6 +174,10 @@ class Live:
 
     def _serve_edit(self, root: Path, files: str, move: Name) -> None:
         """Check the files, keep them as a bundle, decide by it. Raises CheckFailed where they do not."""
+        if not (root / RULES).is_dir() and self._served.folder(f"{RULES}/"):
+            # Moved away, by a deployment say: to decide without any rule is no edit that anybody saved.
+            message, hint = "the folder is gone", "put it back; to decide without rules, leave it empty"
+            raise CheckFailed([Problem(RULES, 1, 1, message, hint)])
         checked = checked_for(self._base, root)
         now = self._clock()
         bundle = edited(self._base, checked, now=now)
@@ -179,7 +198,7 @@ class Live:
         self._serve(bundle, checked)
 
     def _serve(self, bundle: Bundle, checked: CheckedRules | None) -> None:
-        if bundle.digest != self._served.digest:
+        if bundle.digest != self._served.digest and not self._stop.is_set():
             self._swap(bundle, checked)
             self._served = bundle
 

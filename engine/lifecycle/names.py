@@ -98,6 +98,8 @@ class Names:
             return _parse(path, path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise TandemError(f"{path} cannot be read: {error.strerror or error}") from error
 
     def all(self) -> dict[str, Name]:
         """Every name, in alphabetical order."""
@@ -190,6 +192,8 @@ class Names:
                 left.unlink(missing_ok=True)  # a killed writer's; nobody else writes while we hold the lock
             yield
         finally:
+            # Unlocked, not just closed: a process forked meanwhile has the file open too, and would hold it.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

@@ -74,7 +74,9 @@ def test_an_id_given_stands_in_for_the_records_own(tmp_path: Path) -> None:
         ("folder", {"watch": True}, "is one bundle"),
         ("folder", {"name": "champion"}, "is one bundle"),
         ("registry", {"name": "nobody"}, "nobody"),
-        ("registry", {"name": bundle().digest, "watch": True}, "cannot be a name"),
+        ("registry", {"name": bundle().digest, "watch": True}, "only a name can be watched"),
+        ("registry", {"name": ""}, "cannot be a name"),
+        ("x" * 300, {}, "File name too long"),
     ],
 )
 def test_what_cannot_be_opened_says_why(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import threading
+import weakref
 from pathlib import Path
+
+import pytest
 
 import engine
 from engine.bundle import Bundle
@@ -258,6 +263,107 @@ def test_closing_stops_the_thread_and_deciding_goes_on(tmp_path: Path) -> None:
     assert not any(thread.name == "tandem-live" for thread in threading.enumerate())
     assert not ours.status().watching
     assert ours.decide(RECORD).bundle == first
+
+
+@pytest.mark.parametrize("place", ["rules/itself.yaml", "lists/itself"])
+def test_a_link_to_itself_does_not_end_the_watching(tmp_path: Path, place: str) -> None:
+    """A link that opens nothing is reported where rules are read, and edits go on to be followed."""
+    root = folder(tmp_path)
+    first = promoted(root)
+    with engine.open(root, watch=True) as ours:
+        (root / place).symlink_to(root / place)
+        if place.startswith("rules/"):
+            assert until(lambda: not ours.status().healthy)
+            assert f"{place}:1:1: cannot be read" in str(ours.status().problems[0])
+            assert ours.decide(RECORD).bundle == first
+            (root / place).unlink()
+        (root / "rules" / "first.yaml").write_bytes(EDITED)
+        assert until(lambda: ours.digest != first)
+        assert ours.status().watching
+
+
+def test_a_pipe_among_the_rules_is_a_problem_and_not_waited_for(tmp_path: Path) -> None:
+    """A pipe can be named like a rule file; reading one would wait for ever."""
+    root = folder(tmp_path)
+    first = promoted(root)
+    with engine.open(root, watch=True) as ours:
+        os.mkfifo(root / "rules" / "pipe.yaml")
+        assert until(lambda: not ours.status().healthy)
+        assert str(ours.status().problems[0]) == "rules/pipe.yaml:1:1: cannot be read: not a plain file"
+        assert ours.digest == first
+        (root / "rules" / "pipe.yaml").unlink()
+        assert until(lambda: ours.status().healthy)
+
+
+@pytest.mark.parametrize("name", ["b\udcff.yaml", "naïve.yaml", "two\nlines.yaml"])
+def test_a_rule_file_with_a_name_that_no_bundle_holds_is_named(tmp_path: Path, name: str) -> None:
+    """The name is refused at its place, in words that any terminal can print."""
+    root = folder(tmp_path)
+    promoted(root)
+    with engine.open(root, watch=True) as ours:
+        (root / "rules" / name).write_bytes(b"rules: []\n")
+        assert until(lambda: not ours.status().healthy)
+        (problem,) = ours.status().problems
+        assert problem.message == "not a name that a rule file may have"
+        assert "\n" not in problem.file
+        assert problem.file.encode()
+
+
+def test_a_rules_folder_that_is_away_for_a_while_takes_no_rule_away(tmp_path: Path) -> None:
+    """A deployment may move the folder; that is said, the last good bundle decides on, and it heals."""
+    root = folder(tmp_path)
+    first = promoted(root)
+    with engine.open(root, watch=True) as ours:
+        (root / "rules").rename(root / "aside")
+        assert until(lambda: not ours.status().healthy)
+        assert "rules:1:1: the folder is gone" in str(ours.status().problems[0])
+        assert ours.decide(RECORD).bundle == first
+        (root / "aside").rename(root / "rules")
+        assert until(lambda: ours.status().healthy)
+        assert ours.decide(RECORD).bundle == first
+
+
+def test_a_list_behind_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    """Lists that are put in place by turning a link are watched through it, and links in circles are not."""
+    root = folder(tmp_path, RULES.replace(b"lists/known.txt", b"lists/now/known.txt"))
+    (root / "kept").mkdir()
+    (root / "kept" / "known.txt").write_bytes(b"rent\n")
+    (root / "lists" / "now").symlink_to(root / "kept")
+    (root / "kept" / "round").symlink_to(root / "lists")
+    first = promoted(root)
+    with engine.open(root, watch=True) as ours:
+        (root / "kept" / "known.txt").write_bytes(b"rent\nloan\n")
+        assert until(lambda: ours.digest != first)
+
+
+def test_a_forked_process_says_that_it_does_not_watch(tmp_path: Path) -> None:
+    """Threads are not forked: the child decides by the bundle of that moment, and its status is true."""
+    root = folder(tmp_path)
+    first = promoted(root)
+    with engine.open(root, watch=True) as ours:
+        readable, writable = os.pipe()
+        child = os.fork()
+        if child == 0:
+            said = [ours.status().watching, ours.decide(RECORD).bundle]
+            os.write(writable, json.dumps(said).encode())
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert json.loads(os.read(readable, 1000)) == [False, first]
+        os.close(readable)
+        os.close(writable)
+        assert ours.status().watching
+
+
+def test_an_engine_that_nobody_holds_any_more_is_gone_with_its_thread(tmp_path: Path) -> None:
+    """A service that forgets close() leaks neither the bundle nor the thread."""
+    root = folder(tmp_path)
+    promoted(root)
+    ours = engine.open(root, watch=True)
+    gone = weakref.ref(ours)
+    del ours
+    gc.collect()
+    assert until(lambda: gone() is None)
+    assert until(lambda: not any(thread.name == "tandem-live" for thread in threading.enumerate()))
 
 
 def _with_rules(root: Path, rules: bytes) -> Bundle:
