@@ -49,8 +49,11 @@ def read_fields(data: Any, document: Document | None, at: tuple[str | int, ...])
 
 def restore_fields(data: Any) -> tuple[Field, ...]:
     """Read the list of fields in a schema.json. Raises InputError with every problem."""
-    if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
-        raise InputError("fields: expected a list of fields")
+    named_items = isinstance(data, list) and all(
+        isinstance(item, Mapping) and isinstance(item.get("name"), str) for item in data
+    )
+    if not named_items:
+        raise InputError("fields: expected a list of fields, each with its name")
     problems: list[str] = []
 
     def report(path: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> None:

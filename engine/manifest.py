@@ -149,12 +149,15 @@ def check_name(name: str, *, path: str = "") -> None:
 
 
 def read_json(data: bytes, part: str, *, path: str = "") -> Any:
-    """Read JSON of unknown origin: UTF-8, no key twice, no NaN, not nested without end."""
+    """Read JSON of unknown origin: UTF-8, no key twice, no NaN, no lone surrogate, not nested without end."""
     try:
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        content = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if b"\\u" in data:  # an escape may make half a surrogate pair, which nothing can write out again
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BundleError(f"not JSON that a bundle may hold: {reason}", part=part, path=path) from None
+    return content
 
 
 def _read_part(name: str, stated: Any, path: str) -> Part:

@@ -44,6 +44,9 @@ class Model:
         scores = described.get("scores") if isinstance(described, dict) else None
         if not isinstance(scores, list) or not all(isinstance(name, str) for name in scores):
             raise BundleError("states no list of score names", part=SCORES)
+        classifiers = described.get("classifiers", [])
+        if not isinstance(classifiers, list) or not all(isinstance(one, dict) for one in classifiers):
+            raise BundleError("states no list of classifiers", part=SCORES)
         try:
             encoding = Encoding.from_json(read_json(parts[ENCODING], ENCODING))
         except BundleError:
@@ -51,7 +54,7 @@ class Model:
         except ValueError as error:
             raise BundleError(str(error), part=ENCODING) from None
         model = cls(encoding, open_session(parts[MODEL]), scores, pad=bool(described.get("pad_single_rows")))
-        model.classifiers = tuple(described.get("classifiers", ()))
+        model.classifiers = tuple(classifiers)
         model._try(schema)
         return model
 
@@ -77,13 +80,22 @@ class Model:
         return scores
 
     def _try(self, schema: Schema) -> None:
+        """Run an empty record alone and three of them at once: each must give a number for each score."""
+        empty = {field.name: None for field in schema.fields}
         try:
-            scores = self.record({field.name: None for field in schema.fields})
+            alone = self.record(empty)
+            inputs = {
+                name: np.repeat(array, 3, axis=0) for name, array in self._encoding.record(empty).items()
+            }
+            three = np.asarray(self._session.run(OUTPUT, inputs)[0])
         except Exception as error:  # whatever the runtime raises, the bundle is what is wrong
             raise BundleError(f"does not run: {_first_line(error)}", part=MODEL) from None
-        if len(scores) != len(self.scores):
-            message = f"gives {len(scores)} scores, and model/scores.json names {len(self.scores)}"
+        if len(alone) != len(self.scores):
+            message = f"gives {len(alone)} scores, and model/scores.json names {len(self.scores)}"
             raise BundleError(message, part=MODEL)
+        if three.shape != (3, len(self.scores)) or three.dtype.kind != "f":
+            shape = " x ".join(map(str, three.shape))
+            raise BundleError(f"gives {shape} {three.dtype} values for 3 rows", part=MODEL)
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rules.checking import environment
 from rules.errors import CheckFailed, ExpressionProblems, RulesError, nearest
-from rules.expression import CheckedExpression, Variable
+from rules.expression import CheckedExpression, Literal, Variable
 from rules.form import Form, Path
 from rules.reader import Document
 
@@ -110,6 +110,10 @@ class Policy:
             raise RulesError("the last row of the policy must be 'true'")
         if any(condition.type != "bool" for condition in conditions):
             raise RulesError("a row of the policy is no condition")
+        if conditions[-1].node != Literal("bool", True, conditions[-1].node.offset):
+            raise RulesError("the last row of the policy does not always hold")
+        if any(condition.lists for condition in conditions):
+            raise RulesError("a row of the policy needs a list: a policy has none")
         return cls(conditions, decides, outcomes)
 
     def to_json(self) -> dict[str, Any]:

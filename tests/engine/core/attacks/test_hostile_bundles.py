@@ -349,6 +349,9 @@ def _length(data: bytes) -> bytes:
         ("schema.json", b'{"fields": [{"name": "a b", "type": "int"}], "outcomes": ["a"]}'),
         ("policy.json", b"{}"),
         ("policy.json", b'{"rows": [], "outcomes": ["approve", "review", "decline"]}'),
+        ("schema.json", b'{"fields": [{"name": [], "type": "int"}], "outcomes": ["a"]}'),
+        ("model/scores.json", b'{"scores": ["fraud"], "classifiers": null}'),
+        ("model/scores.json", b'{"scores": ["\\ud800"], "classifiers": []}'),
         ("expressions.json", b"{}"),
         ("expressions.json", b'{"rules": {"embargo": {"when": "true", "checked": "AAAA"}}}'),
         ("rules/first.yaml", b"rules: {"),
@@ -387,6 +390,36 @@ def test_an_expression_of_another_schema_is_refused(rule: str, types: dict[str, 
     with pytest.raises(BundleError, match=message) as caught:
         Runtime.open(changed)
     assert caught.value.part == "expressions.json"
+
+
+@pytest.mark.parametrize(
+    ("when", "message"), [("amount > 1.0", "does not always hold"), ("country in embargoed", "needs a list")]
+)
+def test_a_policy_must_end_with_what_its_text_says_and_has_no_lists(when: str, message: str) -> None:
+    """The right text with the wrong expression is found at opening: every record gets an outcome."""
+    variables = [Variable("amount", "double"), Variable("country", "string")]
+    checked = Checker(variables, {"embargoed": "string"}).check(when).checked
+    policy = json.loads(parts()["policy.json"])
+    row = policy["rows"][-1 if message == "does not always hold" else 0]
+    row["checked"] = base64.b64encode(checked).decode()
+    with pytest.raises(BundleError, match=message) as caught:
+        Runtime.open(bundle(**{"policy.json": json.dumps(policy).encode()}))
+    assert caught.value.part == "policy.json"
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.INT64, onnx.TensorProto.FLOAT])
+def test_a_model_that_gives_no_number_for_each_score_of_each_row_is_refused(kind: int) -> None:
+    """What fails for the first table of a service is found when the bundle is opened."""
+    model = onnx.load_from_string(parts()["model/model.onnx"])
+    names = json.loads(parts()["model/scores.json"])["scores"]
+    constant = np.zeros((1, len(names)), np.int64 if kind == onnx.TensorProto.INT64 else np.float32)
+    del model.graph.node[:], model.graph.output[:]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(constant, "constant"))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["constant"], ["scores"]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("scores", kind, [1, len(names)]))
+    with pytest.raises(BundleError, match="for 3 rows") as caught:
+        Runtime.open(bundle(**{"model/model.onnx": model.SerializeToString()}))
+    assert caught.value.part == "model/model.onnx"
 
 
 def test_a_rule_before_the_model_cannot_ask_for_a_score() -> None:
