@@ -166,12 +166,22 @@ class _Composer:
 
     def _note_syntax(self, error: yaml.YAMLError) -> None:
         """Note the parser's own error, in words that help."""
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        began = getattr(error, "context_mark", None)
+        mark = getattr(error, "problem_mark", None) or began
         index = min(mark.index, len(self.text)) if mark else 0
         said = getattr(error, "problem", None) or str(error)
+        context = getattr(error, "context", None) or ""
         here = self.text[index : index + 1]
         message, hint = f"not YAML: {said}", ""
-        if index >= len(self.text.rstrip()):
+        if "quoted scalar" in context and "end of stream" in said and began:
+            index = began.index
+            message, hint = "the text in quotes does not end", "close the quote"
+        elif "could not find expected ':'" in said and began:
+            index = began.index
+            message, hint = "a line without ':'", "write it as KEY: VALUE"
+        elif "did not find expected" in said and here not in ("", "\t") and self._begins_line(index):
+            message, hint = "indented like no line above", "align it with the line it belongs to"
+        elif index >= len(self.text.rstrip()):
             message, hint = "the file ends inside a value", "close every bracket and quote"
         elif here == "\t":
             message, hint = "a tab where YAML wants spaces", "indent with spaces"
@@ -182,6 +192,9 @@ class _Composer:
         elif "did not find expected" in said:
             hint = _QUOTE
         self.problems.append(problem_at(self.file, self.text, index, message, hint))
+
+    def _begins_line(self, index: int) -> bool:
+        return not self.text[self.text.rfind("\n", 0, index) + 1 : index].strip()
 
     def _stop(self, event: Any, message: str, hint: str = "") -> None:
         self._note(event, message, hint)

@@ -34,6 +34,7 @@ _WORDS = {
     "nil": "write null for a missing value",
     "like": "use contains(…), startsWith(…) or matches(…)",
     "between": "write x >= 1 && x <= 5",
+    "if": "write CONDITION ? A : B for if",
 }
 _FUNCTION_WORDS = {
     "lower": "lowerAscii",
@@ -47,21 +48,35 @@ _FUNCTION_WORDS = {
     "endswith": "endsWith",
     "hour": "getHours",
 }
+_CALLS = {
+    **dict.fromkeys(("contains", "startsWith", "endsWith"), "write it after the text: memo.contains('x')"),
+    "matches": "write it after the text: memo.matches('^[A-Z]+$')",
+    **dict.fromkeys(("lowerAscii", "upperAscii", "trim"), "write it after the text: memo.trim()"),
+}
 TOO_DEEP = "nested too deeply (CEL reads 32 levels of calls, brackets or chained operators)"
+_INVALID_INT = re.compile(r"invalid u?int literal")
+_RESERVED = re.compile(r"reserved identifier: (\w+)")
 _OPERATORS_MISWRITTEN = {
     "=": "write == to compare",
     "&": "write && for and",
     "|": "write || for or",
     "<>": "write != for not equal",
+    "≥": "write >=",
+    "≤": "write <=",
+    "≠": "write !=",
+    "−": "write - for minus",
+    "–": "write - for minus",
+    "×": "write * to multiply",
+    "÷": "write / to divide",
 }
 
 
 def diagnose(text: str, said: str, variables: Mapping[str, str]) -> list[ExpressionProblem]:
     """Turn the library's message into problems, in the order of the text; never none."""
     lines = text.split("\n")
-    problems = []
+    problems: list[ExpressionProblem] = []
     for line in said.split("\n"):
-        if found := _ERROR.match(line):
+        if (found := _ERROR.match(line)) and (not problems or "*error*" not in line):
             place = max(int(found[1]), 1), max(int(found[2]), 1)
             problems.append(_explain(lines, place, _STATUS.sub("", found[3]), variables))
             if "Syntax error" in said:
@@ -98,6 +113,12 @@ def _explain(
         return _character(source, line, column, found[1])
     if found := _TOKEN.match(said):
         return _token(source, line, column, found[1])
+    if _INVALID_INT.search(said):
+        return ExpressionProblem(line, column, "a whole number beyond 64 bits", "write it with .0 at its end")
+    if found := _RESERVED.search(said):
+        return ExpressionProblem(line, column, f"unexpected '{found[1]}'", _word(found[1]))
+    if said.endswith("missing ')' at '<EOF>'"):
+        return ExpressionProblem(line, column, "a bracket '(' is not closed", "write ')' where it ends")
     return ExpressionProblem(line, column, said.removeprefix("Syntax error: "))
 
 
@@ -111,8 +132,9 @@ def _undeclared(
         short = name.rsplit(".", 1)[-1]
         known = _FUNCTION_WORDS.get(short.lower())
         if short in SUPPORTED:
+            begins = begin.start() + 1 if begin else column
             return ExpressionProblem(
-                line, column, f"'{short}' is not called like this", "see docs/rule-language.md"
+                line, begins, f"'{short}' is not called like this", _CALLS.get(short, "")
             )
         hint = f"did you mean '{known}'?" if known else nearest(short, SUPPORTED)
         return ExpressionProblem(
@@ -120,15 +142,23 @@ def _undeclared(
         )
     if at == "." and (before := _NAME_BEFORE.search(source[: column - 1])):
         column = before.start() + 1
-    hint = _WORDS.get(name) or _nearest_variable(name, variables)
+    hint = _word(name) or _nearest_variable(name, variables)
+    unlike = hint.startswith("known: ") and "." not in name and f"{name}." not in hint
+    if unlike and not re.search(r"\bin\s*$", source[: column - 1]):
+        hint = f"text goes in quotes: '{name}'; {hint}"
     return ExpressionProblem(line, column, f"unknown field '{name}'", hint)
 
 
 def _nearest_variable(name: str, variables: Iterable[str]) -> str:
     """Prefer names under the same prefix: `scores.` knows scores."""
-    prefix = name.rsplit(".", 1)[0] + "." if "." in name else ""
+    prefix = name.rsplit(".", 1)[0] + "." if "." in name else f"{name}."
     family = [variable for variable in variables if prefix and variable.startswith(prefix)]
     return nearest(name, family or variables)
+
+
+def _word(name: str) -> str:
+    """The hint for a word of another language, such as SQL, in whichever case."""
+    return _WORDS.get(name) or _WORDS.get(name.lower(), "")
 
 
 def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
@@ -151,21 +181,27 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
         return f"a {plain[0]} has no elements to select by [{plain[1]}]", ""
     if len(plain) == 2 and not operator.isalpha():
         verb = "compare" if function in ("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_") else "combine"
-        hint = (
-            "a number in quotes is text"
-            if verb == "compare"
-            else "convert one: string(…), int(…) or double(…)"
-        )
-        hint = hint if "string" in plain else ""
+        hint = ""
+        if verb == "compare" and "timestamp" in plain:
+            hint = "write a moment as timestamp('2026-11-01T00:00:00Z')"
+        elif verb == "compare" and "bool" in plain:
+            hint = "a bool is true or false, and a condition by itself: x or !x"
+        elif "string" in plain:
+            hint = (
+                "a number in quotes is text"
+                if verb == "compare"
+                else "convert one: string(…), int(…) or double(…)"
+            )
         return f"cannot {verb} {plain[0]} with {plain[1]} by '{operator}'", hint
     if operator == "in" and len(plain) == 2:
-        return f"a {plain[0]} cannot be looked for in {plain[1]}", ""
+        article = "an" if plain[0] == "int" else "a"
+        return f"{article} {plain[0]} cannot be looked for in {plain[1]}", ""
     return f"'{operator}' does not take ({', '.join(plain)})", ""
 
 
 def _character(source: str, line: int, column: int, token: str) -> ExpressionProblem:
     around = source[max(column - 2, 0) : column + 1]
-    if token[:1] in ("'", '"') and "\\" in token:
+    if token[:1] in ("'", '"') and "\\" in source[column - 1 :]:
         hint = r"write \\ for a backslash, or r'…' for a pattern"
         return ExpressionProblem(line, column, "a backslash in the text in quotes escapes nothing", hint)
     if token[:1] in ("'", '"'):
@@ -186,13 +222,13 @@ def _token(source: str, line: int, column: int, token: str) -> ExpressionProblem
         )
     around = source[max(column - 2, 0) : column + 1]
     before = source[: column - 1].split()
-    hint = _WORDS.get(token.split()[-1] if token.split() else "", "") or _WORDS.get(
-        before[-1] if before else "", ""
-    )
+    hint = _word(token.split()[-1] if token.split() else "") or _word(before[-1] if before else "")
     if not hint and "<>" in around:
         hint = _OPERATORS_MISWRITTEN["<>"]
     if not hint and "not in" in source and token in ("in", "not"):
         hint = "write !(x in list) for not in"
+    if not hint and token == "," and re.search(r"\d$", source[: column - 1]):  # noqa: S105
+        hint = "write a number without commas, and a list in [ ]"
     return ExpressionProblem(line, column, f"unexpected '{token}'", hint)
 
 

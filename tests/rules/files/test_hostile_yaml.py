@@ -48,7 +48,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
         (b"a: 1\n---\nb: 2", "h.yaml:2:1: a second document"),
         (b"a: 1" + b"0" * 10_000, "h.yaml:1:4: a whole number beyond 64 bits"),
         (b"a: 1e999", "h.yaml:1:4: a number beyond a double"),
-        (b"a: 'b", "the file ends inside a value"),
+        (b"a: 'b", "1:4: the text in quotes does not end"),
         (b"a: [b", "the file ends inside a value"),
         (b"a: b: c", "h.yaml:1:5: a second ':'"),
         (b"a: @b", "h.yaml:1:4: a value cannot start with '@'"),

@@ -106,6 +106,51 @@ def test_equal_nodes_have_equal_bytes() -> None:
         ("[1].exists(x, x > 0)", "1:11: a macro is not supported yet"),
         ("at - at > duration('1h')", "1:4: '-' on (timestamp, timestamp) is not supported yet"),
         ("1u == 2u", "1:1: uint values are not supported yet"),
+        ("amount ≥ 1", "1:8: unexpected '≥'; write >="),
+        ("flag AND amount > 1", "1:6: unexpected 'AND'; write && for and"),
+        ("amount in (1, 2)", "1:13: unexpected ','; write a number without commas, and a list in [ ]"),
+        ("amount > 1,000", "1:11: unexpected ','; write a number without commas, and a list in [ ]"),
+        ("(amount > 1", "1:12: a bracket '(' is not closed; write ')' where it ends"),
+        ("if flag", "1:1: unexpected 'if'; write CONDITION ? A : B for if"),
+        (
+            'flag &&\n country == "x',
+            "2:13: the text in quotes does not end; close the quote on the same line",
+        ),
+        ('country == "x\n', "1:12: the text in quotes does not end; close the quote on the same line"),
+        ("age > 99999999999999999999", "1:7: a whole number beyond 64 bits; write it with .0 at its end"),
+        (
+            "at > '2026-01-01'",
+            (
+                "1:4: cannot compare timestamp with string by '>'; "
+                "write a moment as timestamp('2026-11-01T00:00:00Z')"
+            ),
+        ),
+        (
+            "flag == 1",
+            (
+                "1:6: cannot compare bool with int by '=='; "
+                "a bool is true or false, and a condition by itself: x or !x"
+            ),
+        ),
+        (
+            "contains(country, 'x')",
+            "1:1: 'contains' is not called like this; write it after the text: memo.contains('x')",
+        ),
+        (
+            "country == FR",
+            (
+                "1:12: unknown field 'FR'; text goes in quotes: 'FR'; "
+                "known: age, amount, at, codes, country, embargoed, flag, scores.fraud"
+            ),
+        ),
+        (
+            "country in known",
+            (
+                "1:12: unknown field 'known'; "
+                "known: age, amount, at, codes, country, embargoed, flag, scores.fraud"
+            ),
+        ),
+        ("scores > 1", "1:1: unknown field 'scores'; known: scores.fraud"),
         ("", "1:1: the expression is empty"),
         ("country == '\0'", "1:13: a character that no text may hold (NUL, or half a surrogate pair)"),
         ("country == '\ud800'", "1:13: a character that no text may hold (NUL, or half a surrogate pair)"),
@@ -127,6 +172,12 @@ def test_timestamps_are_written_in_full() -> None:
         (problem,) = problems(f"at > timestamp('{written}')")
         assert problem.startswith("1:16: not a timestamp to the microsecond:")
         assert problem.endswith("write it as timestamp('2026-11-01T00:00:00Z')")
+
+
+def test_one_mistake_is_one_problem() -> None:
+    """What follows from a mistake is not told beside it."""
+    said = "1:14: this double is never missing; comparing it with null has no meaning"
+    assert problems("scores.fraud == null ? flag : amount > 1") == [said]
 
 
 def test_all_problems_come_at_once() -> None:
