@@ -101,9 +101,7 @@ class CsvSource:
             good = np.ones(batch.num_rows, dtype=bool)
             good[list(misread)] = False
             for place, problems in sorted(misread.items()):
-                passed.append(
-                    Broken(int(rows[place]), tuple(problems), shown(batch.slice(place, 1).to_pylist()[0]))
-                )
+                passed.append(Broken(int(rows[place]), tuple(problems), _readable(batch, place)))
             table, rows = table.filter(pa.array(good)), rows[good]
         return TableChunk(table, rows, tuple(sorted(passed, key=lambda broken: broken.row)))
 
@@ -143,6 +141,9 @@ def _header(path: Path, *, gzipped: bool) -> list[str]:
         names = next(row for row in csv.reader(io.StringIO(text, newline="")) if row)
     except (csv.Error, StopIteration) as error:
         raise InputError(f"{path}:1: the header cannot be read: {error}") from None
+    for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(names) == 1 and mark in names[0]:
+            raise InputError(f"{path}:1: the columns stand between {called}; separate them by commas")
     for name in names:
         if not name.isprintable() or any(0xDC80 <= ord(character) <= 0xDCFF for character in name):
             raise InputError(f"{path}:1: the column name {name.encode(errors='replace')!r} is not UTF-8 text")
@@ -163,6 +164,15 @@ def _text(name: str, column: pa.Array, misread: dict[int, list[FieldProblem]]) -
                 texts.append(None)
                 misread.setdefault(place, []).append(FieldProblem(name, "not valid UTF-8", shown(cell)))
         return pa.array(texts, pa.string())
+
+
+def _readable(batch: pa.RecordBatch, place: int) -> str:
+    """Show a row with a cell that is no UTF-8 as far as it can be shown, its odd bytes as `\\xef`."""
+    (row,) = batch.slice(place, 1).to_pylist()
+    cells = ("" if cell is None else cell.decode(errors="backslashreplace") for cell in row.values())
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()[:TEXT_SHOWN]
 
 
 def _cell_type(kind: pa.DataType) -> pa.DataType:

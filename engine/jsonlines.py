@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from engine.errors import FieldProblem, InputError
+from engine.errors import FieldProblem, InputError, shown
 from engine.formats import Broken, RecordChunk, format_of
 
 LINE_MOST = 16 << 20
@@ -41,6 +41,10 @@ class JsonSource:
                     if len(line) == LINE_MOST:
                         raise InputError(f"{self._path}: row {number} is longer than {LINE_MOST} bytes")
                     record = _record(line)
+                    if number == 0 and isinstance(record, str) and line.lstrip()[:1] == b"[":
+                        raise InputError(
+                            f"{self._path}:1: a JSON list; write one record a line, without [ and ]"
+                        )
                     if isinstance(record, dict):
                         records.append(record)
                         numbers.append(number)
@@ -94,12 +98,36 @@ def line_of(record: dict[str, Any]) -> bytes:
 def _record(line: bytes) -> dict[str, Any] | str:
     """Read one line: a record, or what is wrong with it."""
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_object)
     except UnicodeDecodeError:
         return "not valid UTF-8"
+    except _Twice as twice:
+        return f"the key {twice} stands twice: which of its values is meant is not for us to guess"
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}"
-    return record if isinstance(record, dict) else f"a JSON {type(record).__name__}, not an object"
+    return record if isinstance(record, dict) else f"a JSON {_KINDS[type(record)]}, not an object"
+
+
+class _Twice(Exception):
+    """A key stands twice in one object."""
+
+
+_KINDS = {
+    list: "list",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "truth value",
+    type(None): "null",
+}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Twice(shown(next(key for key in keys if keys.count(key) > 1)))
+    return record
 
 
 def _plain(value: Any) -> Any:

@@ -72,7 +72,7 @@ def score_file(
     opened = open_source(source, None if keep else _wanted(runtime))
     columns = None if opened.columns is None else opened.columns.names
     if columns is not None:
-        check_columns(runtime, columns)
+        check_columns(runtime, columns, source)
     schema = decision_schema(runtime.model.scores, runtime.rules.adjusts)
     kind, _ = format_of(target)
     layout = choose_layout(opened, schema, keep=keep, target=kind, id_column=runtime.id_column)
@@ -170,9 +170,12 @@ def _written(target: Path, layout: Layout) -> Iterator[Callable[[Any], None]]:
 
 def _check_target(source: Path, target: Path, *, force: bool) -> None:
     format_of(source), format_of(target)
-    if source.exists() and target.exists() and source.samefile(target):
-        raise OutputError(f"{target} is the input itself; give another place")
-    for path in (target, target.with_name(target.name + SUFFIX)):
+    places = (target, target.with_name(target.name + SUFFIX))
+    for path in places:
+        if source.exists() and path.exists() and source.samefile(path):
+            also = "" if path == target else f", where the rejects of {target} go"
+            raise OutputError(f"{path} is the input itself{also}; give another place")
+    for path in places:
         if path.is_dir() or (path.exists() and not force):
             raise OutputError(f"{path} exists already; give another place, or --force to replace it")
     if not target.parent.is_dir():

@@ -84,14 +84,15 @@ def decide_normal(
     return decided, columns
 
 
-def check_columns(runtime: Runtime, names: list[str]) -> None:
+def check_columns(runtime: Runtime, names: list[str], source: object = "the table") -> None:
     """Refuse a table without a column that every record must have: no row of it could be decided."""
     wanted = [field.name for field in runtime.schema.fields if not field.nullable and field.default is None]
     missing = [name for name in wanted if name not in names]
     if missing:
         there = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         listed = ", ".join(f"'{name}'" for name in missing)
-        raise InputError(f"column {listed} is missing; the columns are {there or 'none'}")
+        are = "column {} is" if len(missing) == 1 else "columns {} are"
+        raise InputError(f"{source}: {are.format(listed)} missing; the columns are {there or 'none'}")
 
 
 def ids_of(runtime: Runtime, given: pa.RecordBatch, start: int) -> pa.Array:

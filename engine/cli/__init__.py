@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -12,12 +14,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `tandem` with these arguments (the process's own by default) and give its exit code.
 
     0: done. 1: what was given is wrong, and every problem was listed. 2: the command was misused.
-    130: interrupted.
+    130: interrupted, 143: terminated, 129: the terminal went away.
     """
-    try:
-        from engine.cli.app import run
+    _open_closed_streams()
+    from engine.cli.stops import stopped_by, stops
 
-        return run(arguments)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; nothing half-written was left behind\n")
-        return 130
+    with stops():
+        try:
+            from engine.cli.app import run
+
+            return run(arguments)
+        except KeyboardInterrupt:
+            code = 128 + (stopped_by() or 2)
+            said = "terminated" if code == 143 else "interrupted"
+            sys.stderr.write(f"{said}; nothing half-written was left behind\n")
+            return code
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without stdout or stderr a place to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -22,7 +21,8 @@ from engine.cli import (
     show,
 )
 from engine.cli import list as list_
-from engine.cli.console import complain
+from engine.cli.console import complain, hush
+from engine.cli.stops import stopped_by
 
 WRONG, MISUSED, INTERRUPTED = 1, 2, 130
 PACKAGES = ("engine", "rules", "embeddings")  # their errors are written for the user
@@ -70,19 +70,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = typer.main.get_command(app).main(args=given, prog_name="tandem", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has had enough, as in `tandem log | head`. Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _flush()
     except MemoryError:
         complain("out of memory; nothing half-written was left behind")
         return WRONG
     except Exception as failed:
+        if stopped_by():
+            raise KeyboardInterrupt from failed
         return _failed(failed)
     if code == INTERRUPTED:  # the command-line library turns Ctrl-C into this
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _flush() -> None:
+    """Write out what was printed; the reader may have gone, which is none of the command's business."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        hush()
 
 
 def _failed(error: Exception) -> int:

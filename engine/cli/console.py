@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,18 @@ _COLOURS = {"red": "31", "green": "32", "cyan": "36"}
 
 
 def say(text: str = "") -> None:
-    """Print a line of the result."""
-    sys.stdout.write(text + "\n")
+    """Print a line of the result; a reader that has had enough, as in `tandem log | head`, is no error."""
+    try:
+        sys.stdout.write(text + "\n")
+    except BrokenPipeError:
+        hush()
+
+
+def hush() -> None:
+    """Send the rest of the output nowhere, and keep Python from complaining about it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(text: str) -> None:

@@ -44,7 +44,8 @@ def command(
         f"{report.decided:,} of {report.rows:,} rows decided in {report.seconds:.1f} s ({rate:,.0f} a second)"
     )
     if report.rejects:
-        say(f"{report.rejected:,} rows could not be read: {report.rejects} has each with every reason")
+        rows = "1 row" if report.rejected == 1 else f"{report.rejected:,} rows"
+        say(f"{rows} could not be read: {report.rejects} has each with every reason")
     if report.absent:
         say(f"columns that the file lacks, missing in every row: {', '.join(report.absent)}")
     say_table(("outcome", "rows"), list(report.outcomes.items()))

@@ -10,6 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
 TANDEM = Path(sys.executable).with_name("tandem")
 
 
@@ -63,7 +67,36 @@ def test_a_reader_that_has_had_enough_is_no_error(fitted: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {piped}"], capture_output=True, text=True, check=False
     )
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+    shut = subprocess.run(["bash", "-c", f"{TANDEM} list --project {fitted} >&- 2>&-"], check=False)
+    assert shut.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("stop", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_stop_is_one_line_and_leaves_nothing(
+    project: Path, tmp_path: Path, stop: signal.Signals, code: int, said: str
+) -> None:
+    """Ctrl-C or a scheduler's SIGTERM while rows are scored: no traceback, no file half-written."""
+    out = tmp_path / "out"
+    out.mkdir()
+    rows = pq.read_table(project / "new.parquet")
+    pq.write_table(pa.concat_tables([rows] * (2_000_000 // len(rows))), tmp_path / "many.parquet")
+    command = ["score", tmp_path / "many.parquet", "-o", out / "o.jsonl", "--project", project]
+    scoring = subprocess.Popen(
+        [TANDEM, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(out.iterdir()):
+        time.sleep(0.01)
+    scoring.send_signal(stop)
+    _, err = scoring.communicate(timeout=60)
+    assert (scoring.returncode, err) == (code, f"{said}; nothing half-written was left behind\n")
+    assert list(out.iterdir()) == []
 
 
 def test_an_interrupt_is_one_line_and_leaves_nothing(project: Path) -> None:

@@ -151,8 +151,15 @@ def test_an_empty_cell_is_missing_and_a_quoted_one_is_empty_text(tmp_path: Path)
         (
             "in.csv",
             b"channel,at_time\nweb,2026-03-01\n",
-            "column 'amount' is missing; the columns are channel",
+            "in.csv: column 'amount' is missing; the columns are channel",
         ),
+        ("in.csv", b"at_time\n2026-03-01\n", "columns 'amount', 'channel' are missing"),
+        (
+            "in.csv",
+            b"amount;channel;at_time\n1;web;2026-03-01\n",
+            "between semicolons; separate them by commas",
+        ),
+        ("in.csv", b"amount\tchannel\tat_time\n", "in.csv:1: the columns stand between tabs"),
         ("in.csv", "amount,channel".encode("utf-16"), "not UTF-8 text"),
         ("in.csv", b"am\xffount,channel\n", "not UTF-8 text"),
         (
@@ -163,6 +170,7 @@ def test_an_empty_cell_is_missing_and_a_quoted_one_is_empty_text(tmp_path: Path)
         ("in.csv.gz", gzip.compress(b"amount,channel,at_time\n" * 9_000)[:40], "cannot be read"),
         ("in.parquet", b"PAR1 and no more", "no Parquet file"),
         ("in.jsonl", b"\n\n", "in.jsonl is empty"),
+        ("in.jsonl", b'[\n {"amount": 1}\n]\n', "in.jsonl:1: a JSON list; write one record a line"),
         ("in.txt", b"", "the name must end in one of .parquet, .csv"),
     ],
 )
@@ -194,6 +202,51 @@ def test_a_target_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.csv", "out.csv"]
     with pytest.raises(OutputError, match="is the input itself"):
         score_file(runtime(), source, source, force=True, now=NOW)
+
+
+def test_the_rejects_of_a_target_are_never_written_over_the_input(tmp_path: Path) -> None:
+    """Rejects scored again into the same target would be lost: their place is the input's."""
+    source, target = write(tmp_path / "out.csv.rejects.jsonl", table(5)), tmp_path / "out.csv"
+    before = source.read_bytes()
+    with pytest.raises(OutputError, match="is the input itself, where the rejects of"):
+        score_file(runtime(), source, target, force=True, now=NOW)
+    assert (source.read_bytes(), target.exists()) == (before, False)
+
+
+def test_a_row_that_is_no_utf8_can_be_read_in_the_rejects(tmp_path: Path) -> None:
+    """Its cells are all there, the odd bytes as escapes, beside which of them is at fault."""
+    source, target = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_bytes(b'amount,channel,at_time,memo\n1,web,2026-03-01,"caf\xe9, Paris"\n')
+    assert score_file(runtime(), source, target, now=NOW).rejected == 1
+    (reject,) = rejects_of(target)
+    assert reject["problems"][0]["field"] == "memo"
+    assert reject["record"] == '1,web,2026-03-01,"caf\\xe9, Paris"'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"amount": 1, "amount": 2}', "the key 'amount' stands twice"),
+        ("null", "a JSON null, not an object"),
+        ("[1, 2]", "a JSON list, not an object"),
+        ('{"amount":', "not JSON"),
+    ],
+)
+def test_a_line_that_is_no_record_says_why(tmp_path: Path, line: str, message: str) -> None:
+    """A broken line is a reject of its own; of a key that stands twice no value is taken."""
+    source, target = write(tmp_path / "in.jsonl", table(2)), tmp_path / "out.jsonl"
+    with source.open("a") as file:
+        file.write(line + "\n")
+    assert score_file(runtime(), source, target, now=NOW).decided == 2
+    (reject,) = rejects_of(target)
+    assert reject["row"] == 2
+    assert reject["problems"][0]["message"].startswith(message)
+
+
+def rejects_of(target: Path) -> list[dict[str, Any]]:
+    """Read the rejects of a run."""
+    text = target.with_name(target.name + ".rejects.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
 
 
 LIMITED = """
