@@ -10,13 +10,28 @@ from rules import wire
 from rules.checked import Builder, Trouble, decode, express, widen
 from rules.diagnosis import diagnose, place
 from rules.environment import checking
-from rules.errors import ExpressionProblem, ExpressionProblems
-from rules.expression import DOUBLE, INT, CheckedExpression, Variable
+from rules.errors import ExpressionProblem, ExpressionProblems, nearest
+from rules.expression import (
+    DOUBLE,
+    INT,
+    LIST,
+    STRING,
+    Call,
+    CheckedExpression,
+    Literal,
+    Name,
+    Node,
+    Variable,
+    children,
+    walk,
+)
 
 MAX_CHARACTERS = 20_000
 
 # The library reads a text up to its first NUL, and cannot take half a surrogate pair.
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
+
+_EQUALITIES = ("equals", "not_equals", "in_list")
 
 __all__ = ["MAX_CHARACTERS", "Checker", "decode"]
 
@@ -69,6 +84,7 @@ class Checker:
         node = builder.build()
         if builder.problems:
             raise ExpressionProblems(text, (_placed(text, trouble) for trouble in builder.problems))
+        self._refuse_impossible(text, node)
         if node.type == INT and INT not in expected and DOUBLE in expected:
             node = widen(node)
         if node.type not in expected:
@@ -77,6 +93,22 @@ class Checker:
             hint = "compare it with something" if expected == ("bool",) else ""
             raise ExpressionProblems(text, [ExpressionProblem(1, 1, message, hint)])
         return express(text, node)
+
+    def _refuse_impossible(self, text: str, node: Node) -> None:
+        """Refuse comparing a variable whose values are known with a text that is none of them."""
+        troubles = []
+        for call in walk(node):
+            if isinstance(call, Call) and call.overload in _EQUALITIES:
+                names = [part.name for part in call.arguments if isinstance(part, Name)]
+                values = (self.variables[names[0]].values if len(names) == 1 else None) or ()
+                for literal in _texts(call) if values else ():
+                    if literal.value not in values:
+                        hint = nearest(literal.value, values)
+                        troubles.append(
+                            Trouble(literal.offset, f"'{names[0]}' is never '{literal.value}'", hint)
+                        )
+        if troubles:
+            raise ExpressionProblems(text, (_placed(text, trouble) for trouble in troubles))
 
     def _compile(self, text: str) -> bytes:
         """Parse and type-check with the CEL library; give the message it serialises."""
@@ -87,6 +119,12 @@ class Checker:
         except RuntimeError as error:
             names = {name: variable.type for name, variable in self.variables.items()} | self.lists
             raise ExpressionProblems(text, diagnose(text, str(error), names)) from None
+
+
+def _texts(call: Call) -> list[Literal]:
+    """Give the texts written out that an equality or `in` compares with."""
+    parts = [one for part in call.arguments for one in (children(part) if part.type == LIST else (part,))]
+    return [part for part in parts if isinstance(part, Literal) and part.type == STRING]
 
 
 def _placed(text: str, trouble: Trouble) -> ExpressionProblem:

@@ -174,8 +174,8 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
                 "compare it with something",
             )
         return f"the branches of ?: are {plain[1]} and {plain[2]}; they must be of one type", ""
-    if len(plain) == 2 and "null_type" in plain and function in ("_==_", "_!=_"):
-        other = plain[0] if plain[1] == "null_type" else plain[1]
+    if len(plain) == 2 and "null" in plain and function in ("_==_", "_!=_"):
+        other = plain[0] if plain[1] == "null" else plain[1]
         return f"this {other} is never missing; comparing it with null has no meaning", ""
     if function == "_[_]":
         return f"a {plain[0]} has no elements to select by [{plain[1]}]", ""
@@ -248,6 +248,10 @@ def _types(applied: str) -> list[str]:
 def _plain(kind: str) -> str:
     """Name a type as the schema does: wrapper(double) is a double that may be missing."""
     kind = re.sub(r"wrapper\((\w+)\)", r"\1", kind)
-    return kind.replace("google.protobuf.Timestamp", "timestamp").replace(
-        "google.protobuf.Duration", "duration"
-    )
+    for theirs, ours in (
+        ("google.protobuf.Timestamp", "timestamp"),
+        ("google.protobuf.Duration", "duration"),
+        ("null_type", "null"),
+    ):
+        kind = kind.replace(theirs, ours)
+    return kind

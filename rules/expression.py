@@ -15,7 +15,8 @@ NULL, LIST = "null", "list"
 class Variable:
     """A name that expressions may use: a field of the record, a score, `proposed`.
 
-    `minimum`, `maximum` and `values` say what the schema allows; the checker does not need them, lint does.
+    `minimum`, `maximum` and `values` say what the schema allows: a text that is none of `values` is compared
+    with in vain, and refused.
     """
 
     name: str

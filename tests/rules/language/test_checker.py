@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rules.cel import MAX_CHARACTERS, Checker, decode
@@ -172,6 +174,28 @@ def test_timestamps_are_written_in_full() -> None:
         (problem,) = problems(f"at > timestamp('{written}')")
         assert problem.startswith("1:16: not a timestamp to the microsecond:")
         assert problem.endswith("write it as timestamp('2026-11-01T00:00:00Z')")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("proposed == 'aprove'", "1:13: 'proposed' is never 'aprove'; did you mean 'approve'?"),
+        ("'x' != channel", "1:1: 'channel' is never 'x'; known: chip, online"),
+        ("channel in ['chip', 'onlin']", "1:21: 'channel' is never 'onlin'; did you mean 'online'?"),
+    ],
+)
+def test_a_text_that_a_variable_never_holds_is_refused(text: str, said: str) -> None:
+    """Where a field's values or the outcomes are known, comparing with another text is a slip."""
+    checker = Checker(
+        [
+            Variable("proposed", "string", values=("approve", "review")),
+            Variable("channel", "string", values=("chip", "online")),
+            Variable("memo", "string"),
+        ]
+    )
+    with pytest.raises(ExpressionProblems, match=re.escape(said)):
+        checker.check(text)
+    checker.check("proposed == 'review' && channel in ['chip', null] && memo == 'aprove' && channel == memo")
 
 
 def test_one_mistake_is_one_problem() -> None:
