@@ -46,6 +46,10 @@ def quick_column(kind: str, column: pa.Array) -> Quick:
 def plain_column(column: pa.Array) -> pa.Array:
     """Undo what only says how values are stored: dictionaries, runs, long and viewed strings."""
     if pa.types.is_dictionary(column.type):
+        if pa.types.is_string_view(
+            column.type.value_type
+        ):  # Polars' categories: Arrow takes nothing from those
+            column = pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.large_string()))
         column = column.dictionary_decode()
     elif pa.types.is_run_end_encoded(column.type):
         column = pc.run_end_decode(column)

@@ -34,7 +34,9 @@ def decide_record(
     Raises RecordError with every problem of a record that the schema refuses.
     """
     values = runtime.schema.read(record)
-    if name is None and runtime.id_column is not None:
+    if name is not None:
+        name = identity(name)
+    elif runtime.id_column is not None:
         name = identity(record.get(runtime.id_column))
     return decide_values(runtime, values, name, now or datetime.now(UTC))
 

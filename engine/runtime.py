@@ -12,6 +12,7 @@ from engine.errors import BundleError, InputError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES, Model
 from engine.schema import Schema
+from engine.values import plain_value
 from rules.checked_rules import CheckedRules
 from rules.errors import RulesError
 from rules.expression import CheckedExpression, Name, walk
@@ -85,12 +86,21 @@ class Runtime:
 
 
 def identity(value: Any) -> str | None:
-    """Write a record's id as text: text as it is, a whole number in digits; a missing one stays missing."""
-    if value is None or type(value) is str:
+    """Write a record's id as text: text as it is, a whole number in digits; a missing one stays missing.
+
+    So does one that no text can hold (half a surrogate pair, 5,000 digits): it is no reason not to decide.
+    """
+    if value is None or (type(value) is str and value.isascii()):
         return value
-    if isinstance(value, float):
-        return None if value != value else str(int(value)) if value.is_integer() else str(value)
-    return str(value)
+    try:
+        value = plain_value(value)
+        if value is None:
+            return None
+        text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+        text.encode()
+    except Exception:  # whatever a value of any class may raise when it is asked for its text
+        return None
+    return text
 
 
 def _read_schema(bundle: Bundle) -> tuple[Schema, tuple[str, ...], str | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from engine.bundle import Bundle, open_bundle
 from engine.decide import decide_record
 from engine.decision import Decision
-from engine.errors import InputError
+from engine.errors import InputError, shown
 from engine.manifest import MANIFEST
 from engine.runtime import Runtime
 from engine.status import Status
@@ -64,7 +64,7 @@ class Engine:
         `id` names it, if the id column does not; `now` is the moment written into the decision. Raises
         RecordError with every problem of a record that the schema refuses, and nothing for a bad rule edit.
         """
-        return decide_record(self._runtime, record, name=id, now=now)
+        return decide_record(self._runtime, record, name=id, now=_moment(now))
 
     def decide_batch(
         self, data: Any, *, keep: bool = False, on_reject: str = "raise", now: datetime | None = None
@@ -77,14 +77,13 @@ class Engine:
         """
         from engine.tables import decide_table
 
-        moment = now or datetime.now(UTC)
-        return decide_table(self._runtime, data, keep=keep, on_reject=on_reject, now=moment)
+        return decide_table(self._runtime, data, keep=keep, on_reject=on_reject, now=_moment(now))
 
     def explain(self, record: Mapping[str, Any], *, now: datetime | None = None) -> Explanation:
         """Decide one record and say why: what fired, on which values, and what would have been without it."""
         from engine.explain import explain_record
 
-        return explain_record(self._runtime, record, now=now or datetime.now(UTC))
+        return explain_record(self._runtime, record, now=_moment(now))
 
     def status(self) -> Status:
         """Say what is decided by now and, where files are watched, what is wrong with them and since when."""
@@ -126,6 +125,15 @@ class Engine:
     def _swap(self, bundle: Bundle, checked: CheckedRules | None) -> None:
         """Decide by another bundle from now on: it is opened first, then one reference is replaced."""
         self._runtime = Runtime.open(bundle, checked=checked, like=self._runtime)
+
+
+def _moment(now: datetime | None) -> datetime:
+    """The moment that a decision names, in UTC; without a zone it would be another one on another machine."""
+    if now is None:
+        return datetime.now(UTC)
+    if not isinstance(now, datetime) or now.utcoffset() is None:
+        raise InputError(f"now={shown(now)} is no moment: give a datetime with a time zone")
+    return now.astimezone(UTC)
 
 
 def open_engine(path: Path | str, *, name: str | None = None, watch: bool = False) -> Engine:

@@ -120,7 +120,13 @@ def id_column(given: pa.Array) -> pa.Array:
 
 def joined_columns(given: pa.RecordBatch, columns: pa.RecordBatch, id_column: str | None) -> pa.RecordBatch:
     """Put a table's own columns before the decisions, renamed as `kept_names` says."""
-    names = kept_names(given.schema.names, columns.schema.names, id_column)
+    own = given.schema.names
+    if len(set(own)) < len(own):
+        twice = next(name for name in own if own.count(name) > 1)
+        raise InputError(
+            f"column '{twice}' stands {own.count(twice)} times in the table: to keep it, rename one"
+        )
+    names = kept_names(own, columns.schema.names, id_column)
     arrays = [given.column(name) for name in names] + columns.columns
     return pa.RecordBatch.from_arrays(arrays, names=[*names.values(), *columns.schema.names])
 
@@ -130,10 +136,17 @@ def kept_names(own: Iterable[str], taken: Iterable[str], id_column: str | None) 
 
     An id column named `id` is not repeated: the decisions have it.
     """
-    names = set(taken)
-    return {
-        name: f"input.{name}" if name in names else name for name in own if not (name == id_column == "id")
-    }
+    kept = [name for name in own if not (name == id_column == "id")]
+    decisions = set(taken)
+    used = decisions.union(kept)
+    names = {}
+    for name in kept:
+        new = name
+        while new in decisions or (new != name and new in used):
+            new = f"input.{new}"
+        names[name] = new
+        used.add(new)
+    return names
 
 
 def _numbered(data: Any) -> Any:

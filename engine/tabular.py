@@ -7,7 +7,7 @@ So a row and a record give the same values and the same problems, by constructio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,14 @@ def batches(data: Any, rows: int = BLOCK_ROWS) -> Iterator[pa.RecordBatch]:
     Takes pyarrow's own tables and readers, and whatever has `__arrow_c_stream__` or `__arrow_c_array__`:
     pandas, Polars, DuckDB results and others. Raises InputError for anything else.
     """
-    for batch in _batches(data):
+    schema, given = _opened(data)
+    none = True
+    for batch in given:
         for start in range(0, batch.num_rows, rows):
+            none = False
             yield batch.slice(start, rows)
+    if none and len(schema):  # its columns are known, and are looked at like those of any other table
+        yield pa.RecordBatch.from_pylist([], schema)
 
 
 def normalise(schema: Schema, batch: pa.RecordBatch) -> Normal:
@@ -131,18 +136,24 @@ def _mask(array: pa.Array) -> np.ndarray:
     return mask
 
 
-def _batches(data: Any) -> Iterator[pa.RecordBatch]:
-    if isinstance(data, pa.RecordBatch):
-        yield data
-    elif isinstance(data, pa.Table):
-        yield from data.to_batches()
-    elif hasattr(data, "__arrow_c_stream__"):
-        yield from pa.RecordBatchReader.from_stream(data)
-    elif hasattr(data, "__arrow_c_array__"):
-        yield pa.record_batch(data)
-    else:
-        kind = type(data).__name__
-        hint = "; decide() takes one record" if isinstance(data, dict) else ""
-        raise InputError(
-            f"a {kind} is no table: give anything that speaks Arrow (pyarrow, pandas, Polars){hint}"
-        )
+def _opened(data: Any) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+    kind = type(data).__name__
+    try:
+        if isinstance(data, pa.RecordBatch):
+            return data.schema, [data]
+        if isinstance(data, pa.Table):
+            return data.schema, data.to_batches()
+        if hasattr(data, "__arrow_c_stream__"):
+            reader = pa.RecordBatchReader.from_stream(data)
+            return reader.schema, reader
+        if hasattr(data, "__arrow_c_array__"):
+            batch = pa.record_batch(data)
+            return batch.schema, [batch]
+    except pa.ArrowInvalid:  # one column speaks Arrow as well
+        raise InputError(f"a {kind} is no table but a column: give a table with the fields' names") from None
+    hint = ""
+    if isinstance(data, dict):
+        hint = "; decide() takes one record"
+    elif hasattr(data, "collect"):
+        hint = "; call its collect() first"
+    raise InputError(f"a {kind} is no table: give anything that speaks Arrow (pyarrow, pandas, Polars){hint}")

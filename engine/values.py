@@ -43,15 +43,20 @@ def read_value(kind: str, value: Any) -> Any:
     >>> read_value("int", "39"), read_value("int", 39.0), read_value("float", float("nan"))
     (39, 39, None)
     """
+    value = plain_value(value)
     if value is None:
-        return None
-    if type(value).__module__ == "numpy":
-        value = _from_numpy(value)
-    if value is None or (isinstance(value, float) and value != value) or _is_missing_mark(value):
         return None
     if isinstance(value, str):
         return _FROM_TEXT[kind](value)
     return _FROM_VALUE[kind](value)
+
+
+def plain_value(value: Any) -> Any:
+    """Give a NumPy scalar as Python has it, and None for whatever marks a missing value."""
+    if type(value).__module__ == "numpy":
+        value = _from_numpy(value)
+    missing = value is None or (isinstance(value, float) and value != value) or _is_missing_mark(value)
+    return None if missing else value
 
 
 def text_of(value: str) -> str:

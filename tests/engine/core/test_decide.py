@@ -201,3 +201,61 @@ def test_scores_are_the_graphs_own() -> None:
     """A score is the graph's float32, widened: nothing is rounded on the way."""
     decision = decide_record(runtime(), RECORD, now=NOW)
     assert all(score == float(np.float32(score)) for score in decision.scores.values())
+
+
+def test_a_category_column_of_viewed_strings_is_read() -> None:
+    """Polars hands its categories over as a dictionary of viewed strings."""
+    given = table(50)
+    texts = given.column("country").combine_chunks().dictionary_encode()
+    viewed = pa.DictionaryArray.from_arrays(texts.indices, texts.dictionary.cast(pa.string_view()))
+    place = given.schema.get_field_index("country")
+    seen = given.set_column(place, "country", viewed)
+    assert flat(decide_table(runtime(), seen, now=NOW)) == flat(decide_table(runtime(), given, now=NOW))
+
+
+def test_a_table_without_rows_gives_the_columns_of_one_with_rows() -> None:
+    """Results of a service's tables can be put together, whether or not a table had rows."""
+    given = table(5)
+    for keep in (False, True):
+        some, none = (
+            decide_table(runtime(), rows, keep=keep, now=NOW) for rows in (given, given.slice(0, 0))
+        )
+        assert none.num_rows == 0
+        assert none.schema == some.schema
+
+
+def test_columns_that_are_kept_never_share_a_name() -> None:
+    """An input column that has a decision's name gives way, also to another that has the new name already."""
+    given = table(3)
+    given = given.append_column("outcome", given["amount"]).append_column("input.outcome", given["amount"])
+    names = decide_table(runtime(), given, keep=True, now=NOW).column_names
+    assert len(set(names)) == len(names)
+    assert {"outcome", "input.outcome", "input.input.outcome"} < set(names)
+
+
+def test_what_is_no_table_says_what_it_is() -> None:
+    """A column, or a table with a column twice, is refused in our words."""
+    twice = table(3).append_column("more", pa.array([1, 2, 3])).append_column("more", pa.array([1, 2, 3]))
+    with pytest.raises(InputError, match="column 'more' stands 2 times"):
+        decide_table(runtime(), twice, keep=True, now=NOW)
+    with pytest.raises(InputError, match="is no table but a column"):
+        decide_table(runtime(), table(3)["amount"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("t1", "t1"),
+        (7, "7"),
+        (7.0, "7"),
+        (np.int64(7), "7"),
+        (np.float32(7), "7"),
+        (float("nan"), None),
+        pytest.param(10**5_000, None, id="5,001 digits"),
+        pytest.param("\ud800", None, id="half a pair"),
+    ],
+)
+def test_an_id_is_text_that_can_be_written_or_missing(given: object, text: str | None) -> None:
+    """What stands in the id column, or is given as the id, never keeps a record from its decision."""
+    assert decide_record(runtime(), {**RECORD, "txn": given}, now=NOW).id == text
+    assert decide_record(runtime(), RECORD, name=given, now=NOW).id == text  # type: ignore[arg-type]

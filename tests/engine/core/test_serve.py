@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,3 +116,18 @@ print(*sorted({{"pandas", "pydantic", "torch", "sklearn", "cel_expr_python", "ty
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 3, 1), "2026-03-01", 5])  # noqa: DTZ001 - no zone, as meant
+def test_a_moment_without_a_zone_is_refused(tmp_path: Path, now: Any) -> None:
+    """One record, a table and an explanation refuse it alike; with a zone it is written in UTC."""
+    write_bundle(bundle(), tmp_path / "folder")
+    ours = engine.open(tmp_path / "folder")
+    (record,) = table(1).to_pylist()
+    for decide in (ours.decide, ours.explain):
+        with pytest.raises(InputError, match="give a datetime with a time zone"):
+            decide(record, now=now)
+    with pytest.raises(InputError, match="give a datetime with a time zone"):
+        ours.decide_batch(table(2), now=now)
+    there = datetime(2026, 3, 1, 9, tzinfo=timezone(timedelta(hours=9)))
+    assert ours.decide(record, now=there).to_dict()["at"] == "2026-03-01T00:00:00Z"
