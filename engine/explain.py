@@ -69,7 +69,8 @@ class Explanation:
         lines += [f"  score {name} = {_number(score)}" for name, score in decision.scores.items()]
         lines += [f"  score {name} became {_number(score)}" for name, score in decision.adjusted.items()]
         if decision.proposed is not None:
-            lines.append(f"  the model alone: {decision.proposed}, because {self.proposed_by}")
+            because = "no earlier line of the policy held" if self.proposed_by == "true" else self.proposed_by
+            lines.append(f"  the model alone: {decision.proposed}, because {because}")
         for word in ("fired", "shadow", "unknown"):
             for rule in getattr(self, word):
                 lines += _told(word, rule)
@@ -148,14 +149,19 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
 
 
+def _as_written(value: Any) -> str:
+    """A value as a rule would write it, text without its quotes."""
+    if value is None:
+        return "missing"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _plain(rule: RuleSeen) -> dict[str, Any]:
     return {name: getattr(rule, name) for name in RuleSeen.__slots__} | {"missing": list(rule.missing)}
 
 
 def _told(word: str, rule: RuleSeen) -> list[str]:
-    saw = ", ".join(
-        f"{name} = {'missing' if value is None else value}" for name, value in rule.values.items()
-    )
+    saw = ", ".join(f"{name} = {_as_written(value)}" for name, value in rule.values.items())
     lines = [f"  {word} {rule.id}: {rule.when}", f"    saw {saw or 'no values'}; effect: {rule.effect}"]
     if word == "unknown":
         lines[1:] = [f"    missing: {', '.join(rule.missing) or 'a value that could be worked out'}"]

@@ -89,6 +89,9 @@ def fit(
     }
     tell("evaluating", 0.95)
     bundle = Bundle.create(contents, lineage=lineage, created=now)
+    if previous is not None and bundle.digest == previous.digest:
+        # Fitted again from the same inputs, a bundle is not its own parent.
+        lineage["parent"] = previous.lineage.get("parent")
     evaluated = _evaluated(project, bundle, rows, parts, held_out)
     evaluated["training"] = report
     written = json.dumps(evaluated, indent=1, ensure_ascii=False, allow_nan=False).encode()

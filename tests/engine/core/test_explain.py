@@ -70,5 +70,6 @@ def test_it_reads_as_text() -> None:
     text = str(explained(country="NG", at_time="2026-03-01T01:00:00Z"))
     assert "decided by new-large" in text.splitlines()[0]
     assert "saw at_time = 2026-03-01T01:00:00Z" in text
+    assert "is_new = true" in text
     assert "  score fraud = " in text
     assert runtime().digest in text

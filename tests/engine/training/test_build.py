@@ -55,6 +55,14 @@ def test_the_lineage_says_where_the_bundle_comes_from() -> None:
     assert lineage["model_key"].startswith("sha256:")
 
 
+def test_a_bundle_fitted_again_is_not_its_own_parent(tmp_path: Path) -> None:
+    """The same inputs give the same digest, and the parent stays the one it had."""
+    before = fitted()[1]
+    _, again = steps_of(tmp_path, small_table(), PROJECT, RULES)
+    assert again.digest == before.digest
+    assert again.lineage["parent"] == before.lineage["parent"] is None
+
+
 def test_the_report_keeps_the_table_of_candidates() -> None:
     """For each classifier every kind that ran, its loss and parity, one of them chosen."""
     training = fitted()[1].json("evaluation.json")["training"]
