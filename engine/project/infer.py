@@ -18,6 +18,7 @@ from rules.errors import nearest
 
 ROWS_LOOKED_AT = 200_000
 MOST_CLASSES = 50
+FEW_ROWS = 10  # a class with fewer cannot be fitted
 TEXT_LENGTH = 20  # characters in the mean, from which free text is likelier than a category
 YES = ("true", "1", "1.0", "yes", "y", "t")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -67,6 +68,12 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
     positive = None if many else _positive(classes)
     if not many and str(positive).lower() not in YES:
         notes.append(f"label '{label}': {_scalar(positive)} is taken to mean yes; see labels in project.yaml")
+    rare = [f"{_scalar(value)} has {count}" for value, count in classes if many and count < FEW_ROWS]
+    if rare and table.num_rows < ROWS_LOOKED_AT:
+        notes.append(
+            f"label '{label}': {', '.join(rare)} of {table.num_rows} rows, and a fit needs {FEW_ROWS} of each "
+            "class: merge such classes, or leave their rows and names out"
+        )
     score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
         f"name: {_scalar(name)}",

@@ -68,7 +68,7 @@ def check_codes(label: Label, codes: np.ndarray, values: str, source: str) -> No
     if counts.min() < LEAST_ROWS:
         raise InputError(
             f"{place}: a class has fewer than {LEAST_ROWS} rows ({named}); "
-            "give more rows of it, or leave the class out of the label"
+            "give more rows of it, merge it into another class, or leave these rows and the class out"
         )
 
 

@@ -174,6 +174,16 @@ def test_lists_are_read_inside_the_project_only(tmp_path: Path) -> None:
             read(outside)
 
 
+def test_outcomes_that_cannot_be_read_are_one_problem(tmp_path: Path) -> None:
+    """Policy and evaluation, which name outcomes, are not blamed for it."""
+    text = GOOD.replace("outcomes: [accept, review, reject]", "outcomes: accept")
+    with pytest.raises(CheckFailed) as caught:
+        parse_project(text.encode(), root=tmp_path)
+    assert [problem.message for problem in caught.value.problems] == [
+        "'outcomes' must be a list, got 'accept'"
+    ]
+
+
 def test_a_first_project_is_inferred_from_a_table(tmp_path: Path) -> None:
     """Types, nullability, an id and a label come from the data; the files check as they are written."""
     rows = 40
@@ -250,6 +260,16 @@ def test_a_label_of_several_classes_is_inferred_too(tmp_path: Path) -> None:
     project = parse_project(inferred.project.encode(), root=tmp_path)
     assert project.labels["kind"].classes == ("1", "2", "3")
     assert project.scores == ("kind._1", "kind._2", "kind._3")
+
+
+def test_a_class_too_rare_to_fit_is_said_at_once() -> None:
+    """`tandem init` names each class that `tandem fit` would refuse; enough rows of each need no note."""
+    kinds = [1] * 30 + [2] * 10 + [3] * 2
+    table = pa.table({"x": list(range(len(kinds))), "kind": kinds})
+    (note,) = infer_project("kinds", table, "kind", data="kinds.parquet").notes
+    assert note.startswith("label 'kind': 3 has 2 of 42 rows, and a fit needs 10 of each class: merge")
+    enough = table.slice(0, 40).append_column("other", pa.array([1] * 20 + [2] * 10 + [3] * 10))
+    assert infer_project("kinds", enough.drop_columns("kind"), "other", data="kinds.parquet").notes == ()
 
 
 @pytest.mark.parametrize(
