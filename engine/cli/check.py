@@ -45,4 +45,9 @@ def command(
             }
         )
     else:
-        say(f"{loaded.name}: {len(checked.rules)} rules in {len(checked.files)} files, {tests} tests passed")
+        rules, files = _counted(len(checked.rules), "rule"), _counted(len(checked.files), "file")
+        say(f"{loaded.name}: {rules} in {files}, {_counted(tests, 'test')} passed")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -20,16 +20,19 @@ def command(
     """Evaluate a bundle (the champion, else the latest) on a labelled file: model, filters, both together."""
     from pathlib import Path
 
-    from engine.cli.console import say, say_json
+    from engine.cli.console import complain, say, say_json
     from engine.cli.tables import read_table
     from engine.cli.target import find_bundle
     from engine.evaluation.evaluate import evaluate, project_of
     from engine.evaluation.report import render
     from engine.runtime import Runtime
+    from engine.training.reuse import fingerprint
 
     ref, source = (None, first) if second is None else (first, second)
     table = read_table(Path(source))
     bundle = find_bundle(ref, project)
+    if fingerprint(table) == (bundle.lineage.get("data") or {}).get("train"):
+        complain(f"note: the bundle was fitted on rows of {source}; figures on them flatter it")
     evaluation = evaluate(Runtime.open(bundle), project_of(bundle), table, source=source).to_json()
     if as_json:
         say_json(evaluation)

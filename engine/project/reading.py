@@ -183,7 +183,8 @@ def _policy(
     try:
         return Policy.check(top["policy"], form.document, ("policy",), variables=seen, outcomes=outcomes)
     except CheckFailed as failed:
-        form.problems.extend(failed.problems)
+        # Where the outcomes themselves cannot be read, every outcome would be unknown.
+        form.problems += [one for one in failed.problems if outcomes or "unknown outcome" not in one.message]
         return None
 
 
@@ -223,7 +224,7 @@ def _evaluation(
     if label is not None:
         form.known(("evaluation", "label"), "label", label, labels)
     acted = form.names(("evaluation", "acted"), body)
-    for index, outcome in enumerate(acted):
+    for index, outcome in enumerate(acted if outcomes else ()):
         form.known(("evaluation", "acted", index), "outcome", outcome, outcomes)
     text = form.name(("evaluation", "value"), body)
     if not text or not seen:

@@ -124,8 +124,8 @@ def _check_columns(schema: Schema, table: pa.Table, source: str) -> None:
         hint = nearest(missing[0], table.column_names)
         listed = ", ".join(f"'{name}'" for name in missing)
         raise InputError(
-            f"{source}: no column {listed}, and the field is not nullable; {hint}. "
-            "Mend the file, or say 'nullable: true' in project.yaml"
+            f"{source}: no column {listed}, and the field is not nullable; {hint}"
+            f"{'' if hint.endswith('?') else '.'} Mend the file, or say 'nullable: true' in project.yaml"
         )
 
 

@@ -15,7 +15,7 @@ from tests.engine.cli.conftest import RULES, Run, loans
 
 def test_check_counts_rules_and_tests(fitted: Path, run: Run) -> None:
     """All is well: how many rules, how many tests passed."""
-    assert run("check", fitted)[:2] == (0, "loans: 2 rules in 1 files, 1 tests passed\n")
+    assert run("check", fitted)[:2] == (0, "loans: 2 rules in 1 file, 1 test passed\n")
     assert json.loads(run("check", fitted, "--json")[1])["rules"] == 2
 
 
@@ -154,12 +154,19 @@ def test_bad_input_is_exit_1_and_misuse_exit_2(
 def test_evaluate_judges_any_labelled_file(fitted: Path, tmp_path: Path, run: Run) -> None:
     """The latest bundle, three ways, on rows it has never seen; a bundle may be named first."""
     pq.write_table(loans(200, seed=9), tmp_path / "more.parquet")
-    code, out, _ = run("evaluate", tmp_path / "more.parquet", "--project", fitted)
-    assert code == 0
+    code, out, err = run("evaluate", tmp_path / "more.parquet", "--project", fitted)
+    assert (code, err) == (0, "")
     assert "model alone" in out
     assert "200 rows" in out
     named = run("evaluate", "latest", tmp_path / "more.parquet", "--project", fitted, "--json")[1]
     assert json.loads(named)["rows"] == 200
+
+
+def test_evaluating_on_the_rows_of_the_fit_is_said(fitted: Path, run: Run) -> None:
+    """The figures come all the same, and the note says what they are worth."""
+    code, out, err = run("evaluate", fitted / "loans.parquet", "--project", fitted)
+    assert (code, "model alone" in out) == (0, True)
+    assert "the bundle was fitted on rows of" in err
 
 
 def test_init_payments_writes_a_project_that_checks(tmp_path: Path, run: Run) -> None:
