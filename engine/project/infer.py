@@ -71,8 +71,8 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
     rare = [f"{_scalar(value)} has {count}" for value, count in classes if many and count < FEW_ROWS]
     if rare and table.num_rows < ROWS_LOOKED_AT:
         notes.append(
-            f"label '{label}': {', '.join(rare)} of {table.num_rows} rows, and a fit needs {FEW_ROWS} of each "
-            "class: merge such classes, or leave their rows and names out"
+            f"label '{label}': {', '.join(rare)} of {table.num_rows} rows, and a fit needs {FEW_ROWS} "
+            "of each class: merge such classes, or leave their rows and names out"
         )
     score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
