@@ -8,6 +8,7 @@ from engine.cli.console import complain, say, say_json
 from engine.lifecycle.names import Name
 from engine.lifecycle.registry import Registry, short
 from engine.project.folder import read_rules
+from rules.errors import CheckFailed
 
 
 def report_move(
@@ -39,4 +40,7 @@ def report_move(
 def _differ(registry: Registry, root: Path, digest: str) -> bool:
     manifest = registry.manifest(digest)
     kept = {name: registry.part(manifest, name) for name in manifest.parts if name.startswith("rules/")}
-    return kept != read_rules(root)
+    try:
+        return kept != read_rules(root)
+    except CheckFailed:  # files that cannot be read are not the bundle's
+        return True

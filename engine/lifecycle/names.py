@@ -118,8 +118,11 @@ class Names:
                 return self._write(name, digest, current.history, act)
             return current
 
-    def back(self, name: str, act: Act) -> Name:
-        """Point a name at what it pointed at before its last promotion; again, and it goes further back."""
+    def back(self, name: str, act: Act, *, check: Callable[[str], object] | None = None) -> Name:
+        """Point a name at what it pointed at before its last promotion; again, and it goes further back.
+
+        What `check` raises for the digest keeps the name where it is.
+        """
         with self._writing():
             current = self.get(name)
             if current is None:
@@ -131,6 +134,8 @@ class Names:
                     f"'{name}' has pointed at nothing before {current.digest[:19]}: nothing to go back to"
                 )
             *history, digest = current.history
+            if check is not None:
+                check(digest)
             return self._write(name, digest, tuple(history), act)
 
     def log(self) -> tuple[Entry, ...]:
@@ -246,5 +251,6 @@ def _parse(path: Path, data: bytes) -> Name:
         if name.name != path.name:
             raise ValueError("it is another name's")
     except (ValueError, KeyError, TypeError) as wrong:
-        raise TandemError(f"{path} is not a name file: {wrong}") from wrong
+        hint = "remove it and promote again: the journal keeps what it pointed at"
+        raise TandemError(f"{path} is not a name file ({type(wrong).__name__}: {wrong}); {hint}") from wrong
     return name

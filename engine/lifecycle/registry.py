@@ -13,6 +13,7 @@ Parts and manifests are only ever added. A reader sees a bundle whole or not at 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,25 +106,36 @@ class Registry:
         raise InputError(f"{self.root}: no bundle yet; 'tandem fit' makes one")
 
     def promote(self, name: str, ref: str, act: Act) -> Name:
-        """Point a name at a bundle that is here."""
-        return self.names.move(name, self.resolve(ref), act)
+        """Point a name at a bundle that is here, whole: every part is verified before anything moves."""
+        return self.names.move(name, self.get(ref).digest, act)
 
     def rollback(self, name: str, act: Act) -> Name:
-        """Point a name at what it pointed at before its last promotion."""
-        return self.names.back(name, act)
+        """Point a name at what it pointed at before its last promotion, if that bundle is whole."""
+        return self.names.back(name, act, check=self.get)
 
     def log(self) -> tuple[Entry, ...]:
         """Every move of every name, oldest first."""
         return self.names.log()
 
     def list(self) -> tuple[Listed, ...]:
-        """Every bundle, newest first."""
+        """Every bundle whose manifest can be read, newest first; `damaged` says what is wrong with others."""
         names = self.names.all().values()
-        bundles = [
-            Listed(self.manifest(digest), tuple(name.name for name in names if name.digest == digest))
-            for digest in self.digests()
-        ]
+        bundles = []
+        for digest in self.digests():
+            with suppress(BundleError):
+                held = tuple(name.name for name in names if name.digest == digest)
+                bundles.append(Listed(self.manifest(digest), held))
         return tuple(sorted(bundles, key=lambda item: (item.manifest.created, item.digest), reverse=True))
+
+    def damaged(self) -> tuple[BundleError, ...]:
+        """What is wrong with each manifest that cannot be read."""
+        found = []
+        for digest in self.digests():
+            try:
+                self.manifest(digest)
+            except BundleError as error:
+                found.append(error)
+        return tuple(found)
 
     def digests(self) -> tuple[str, ...]:
         """The digest of every bundle, sorted."""

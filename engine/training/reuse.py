@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from engine.errors import InputError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES
 
@@ -32,8 +33,15 @@ def fingerprint(table: pa.Table) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that shape a model."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+    """Versions of the libraries that shape a model.
+
+    Raises InputError where one is not there, as where only the serving packages were installed.
+    """
+    try:
+        return {name: metadata.version(name) for name in LIBRARIES}
+    except metadata.PackageNotFoundError as missing:
+        hint = "fitting needs the extra 'train': pip install 'tandem-engine[train]'"
+        raise InputError(f"the package {missing.name} is not installed; {hint}") from None
 
 
 def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, str]) -> str:

@@ -154,3 +154,13 @@ def test_diff_names_added_and_removed_rules_and_list_entries(project: Path, run:
         ("young", "removed"),
     }
     assert shown["lists"] == [{"kind": "changed", "name": "lists/refused.txt", "lines": ["+pirate"]}]
+
+
+def test_a_damaged_bundle_does_not_hide_the_others_from_list(project: Path, run: Run) -> None:
+    """What can be listed is; what cannot is named, and the exit code says so."""
+    digest = Registry(project / "registry").resolve("latest")
+    (project / "registry" / "bundles" / f"{'a' * 64}.json").write_text("{")
+    code, out, err = run("list", "--project", project)
+    assert code == 1
+    assert digest[7:19] in out
+    assert f"{'a' * 64}.json: bundle.json: not JSON" in err

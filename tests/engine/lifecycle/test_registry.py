@@ -11,6 +11,8 @@ from engine.lifecycle.registry import Registry, registry_of, short
 from tests.engine.core.tiny import RULES, bundle
 from tests.engine.lifecycle.places import act
 
+EDITED = RULES.replace(b"amount > 500", b"amount > 50")
+
 OTHER = RULES.replace(b"amount > 500", b"amount > 400")
 
 
@@ -173,3 +175,21 @@ def test_parts_without_a_manifest_are_no_bundle(tmp_path: Path) -> None:
     place.write_bytes(b"cut off")
     registry.put(bundle())
     assert registry.get(digest).digest == digest
+
+
+def test_no_name_moves_to_a_bundle_that_is_not_whole(tmp_path: Path) -> None:
+    """A promote or a rollback that would leave a service nothing to open changes nothing."""
+    registry = Registry(tmp_path)
+    first, second = registry.put(bundle()), registry.put(bundle(EDITED))
+    for digest in (first, second):
+        registry.promote("champion", digest, act())
+    place = tmp_path / "bundles" / f"{first.removeprefix('sha256:')}.json"
+    place.write_bytes(b"{")
+    before = registry.names.get("champion")
+    with pytest.raises(BundleError, match="not JSON that a bundle may hold"):
+        registry.promote("champion", first, act())
+    with pytest.raises(BundleError, match="not JSON that a bundle may hold"):
+        registry.rollback("champion", act("rolled-back"))
+    assert registry.names.get("champion") == before
+    assert [item.digest for item in registry.list()] == [second]
+    assert [error.part for error in registry.damaged()] == ["bundle.json"]
