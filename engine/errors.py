@@ -50,7 +50,8 @@ class FieldProblem:
     got: str = ""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}" + (f" (got {self.got})" if self.got else "")
+        place = f"{self.field}: " if self.field else ""  # a broken row is wrong as a whole
+        return f"{place}{self.message}" + (f" (got {self.got})" if self.got else "")
 
     def to_dict(self) -> dict[str, str]:
         """Give the problem as plain data, for rejects files and for `--json`."""

@@ -27,9 +27,8 @@ def table_batches(path: Path) -> Iterator[pa.RecordBatch]:
     if broken:
         first = broken[0]
         problems = "; ".join(map(str, first.problems))
-        complain(
-            f"note: {path}: {len(broken)} rows cannot be read and are left out; row {first.row}: {problems}"
-        )
+        said = f"{len(broken):,} row{' is' if len(broken) == 1 else 's are'} broken and left out"
+        complain(f"note: {path}: {said}; row {first.row}: {problems}")
 
 
 def read_table(path: Path) -> pa.Table:

@@ -162,6 +162,14 @@ def test_evaluate_judges_any_labelled_file(fitted: Path, tmp_path: Path, run: Ru
     assert json.loads(named)["rows"] == 200
 
 
+def test_a_broken_row_is_left_out_and_said(tmp_path: Path, run: Run) -> None:
+    """The note gives the first one's row and what is wrong with it."""
+    (tmp_path / "few.csv").write_text("a,bad\n1,true\n2\n3,false\n")
+    code, _, err = run("init", "few", tmp_path / "few", "--data", tmp_path / "few.csv", "--label", "bad")
+    assert code == 0
+    assert "few.csv: 1 row is broken and left out; row 1: 1 cells where the header has 2" in err
+
+
 def test_evaluating_on_the_rows_of_the_fit_is_said(fitted: Path, run: Run) -> None:
     """The figures come all the same, and the note says what they are worth."""
     code, out, err = run("evaluate", fitted / "loans.parquet", "--project", fitted)
