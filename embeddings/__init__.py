@@ -4,17 +4,35 @@ What serving needs is here. Training is imported by name, and needs torch: `embe
 `embeddings.train`, `embeddings.export`.
 """
 
-from embeddings.encode import Encoding
-from embeddings.errors import (
-    EmbeddingError,
-    EncodingError,
-    ParityError,
-    SpecError,
-    SpecProblem,
-    TrainingError,
-)
-from embeddings.fit import fit_encoding
-from embeddings.spec import Slot, Spec
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embeddings.encode import Encoding
+    from embeddings.errors import (
+        EmbeddingError,
+        EncodingError,
+        ParityError,
+        SpecError,
+        SpecProblem,
+        TrainingError,
+    )
+    from embeddings.fit import fit_encoding
+    from embeddings.spec import Slot, Spec
+
+# Where each name lives. A name is imported when it is first used: serving takes less than fitting.
+_PLACES = {
+    "EmbeddingError": "errors",
+    "Encoding": "encode",
+    "EncodingError": "errors",
+    "ParityError": "errors",
+    "Slot": "spec",
+    "Spec": "spec",
+    "SpecError": "errors",
+    "SpecProblem": "errors",
+    "TrainingError": "errors",
+    "fit_encoding": "fit",
+}
 
 __all__ = [
     "EmbeddingError",
@@ -28,3 +46,15 @@ __all__ = [
     "TrainingError",
     "fit_encoding",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'embeddings' has no attribute {name!r}")
+    found = getattr(import_module(f"embeddings.{_PLACES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -27,7 +27,7 @@ from engine.manifest import (
     Part,
     read_json,
 )
-from engine.onnx_scan import external_data
+from engine.onnx_scan import CONTROL_FLOW, EXTERNAL, findings
 
 SUFFIX = ".tandem"
 RULE_PARTS = (*FOLDERS, "expressions.json", *KEPT)  # what a rule edit may bring
@@ -137,13 +137,15 @@ def write_bundle_file(bundle: Bundle, path: Path) -> None:
 
 
 def check_model(model: bytes, *, path: str = "") -> None:
-    """Refuse a model that keeps tensors in other files, or that is no ONNX model at all."""
+    """Refuse a model that keeps tensors in other files, that may loop, or that is no ONNX model at all."""
     try:
-        external = external_data(model)
+        found = findings(model)
     except ValueError as error:
         raise BundleError(f"not an ONNX model: {error}", part=MODEL, path=path) from None
-    if external:
+    if EXTERNAL in found:
         raise BundleError("keeps data in other files, which a bundle must not", part=MODEL, path=path)
+    if CONTROL_FLOW in found:
+        raise BundleError("holds a loop or a branch, which a bundle must not", part=MODEL, path=path)
 
 
 def _contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:

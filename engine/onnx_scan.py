@@ -1,8 +1,9 @@
-"""A look through the bytes of an ONNX model for tensors kept outside it, before any runtime sees the model.
+"""A look through the bytes of an ONNX model, before any runtime sees it, for what a bundle must not hold.
 
-An ONNX tensor may say that its data lies in another file. A bundle is whole in itself, and opening one
-must read no file it does not hold, so that such a model is refused. The look follows the protobuf wire
-format and needs no ONNX library; what is not a well-formed message is refused as well.
+An ONNX tensor may say that its data lies in another file: a bundle is whole in itself, and opening one must
+read no file it does not hold. A node may hold a graph of its own, to run it in a loop: a model that decides
+takes a known number of steps. The look follows the protobuf wire format and needs no ONNX library; what is
+not a well-formed message is refused as well.
 """
 
 from __future__ import annotations
@@ -21,27 +22,30 @@ _TENSORS: dict[str, dict[int, str]] = {
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 _DEPTH_MOST = 50
+EXTERNAL, CONTROL_FLOW = "external data", "control flow"
 
 
-def external_data(model: bytes) -> bool:
-    """Tell whether any tensor of a serialised ONNX model keeps its data elsewhere.
+def findings(model: bytes) -> frozenset[str]:
+    """What of `EXTERNAL` (a tensor whose data lies elsewhere) and `CONTROL_FLOW` (a node with a graph of its
+    own: a loop, a scan, a branch) a serialised ONNX model holds.
 
     Raises ValueError for bytes that are no protobuf message.
     """
-    return _search(memoryview(model), "model", 0)
+    return frozenset(_findings(memoryview(model), "model", 0))
 
 
-def _search(message: memoryview, kind: str, depth: int) -> bool:
+def _findings(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if depth > _DEPTH_MOST:
         raise ValueError("nested too deeply")
     within = _TENSORS.get(kind, {})
     for number, content in _fields(message):
         if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and content != 0)):
-            return True
-        nested = within.get(number) if isinstance(content, memoryview) else None
-        if nested and _search(content, nested, depth + 1):  # type: ignore[arg-type]
-            return True
-    return False
+            yield EXTERNAL
+        if kind == "attribute" and within.get(number) == "graph":
+            yield CONTROL_FLOW
+        nested = within.get(number)
+        if nested is not None and isinstance(content, memoryview):
+            yield from _findings(content, nested, depth + 1)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

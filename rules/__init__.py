@@ -4,26 +4,59 @@
 them ready to judge records and batches. Nothing of CEL's compiler is imported until something is checked.
 """
 
-from rules.cases import run_cases
-from rules.check import check_rules
-from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
-from rules.errors import (
-    CheckFailed,
-    ExpressionProblem,
-    ExpressionProblems,
-    Problem,
-    RulesError,
-    UnreadableExpression,
-    nearest,
-)
-from rules.expression import CheckedExpression, Variable
-from rules.files import Filters, Rule
-from rules.lists import ListValues
-from rules.policy import Policy
-from rules.reader import Document, read_yaml
-from rules.restore import restore_rules
-from rules.ruleset import RuleSet
-from rules.verdict import Verdict, Verdicts, join_lists
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rules.cases import run_cases
+    from rules.check import check_rules
+    from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
+    from rules.errors import (
+        CheckFailed,
+        ExpressionProblem,
+        ExpressionProblems,
+        Problem,
+        RulesError,
+        UnreadableExpression,
+        nearest,
+    )
+    from rules.expression import CheckedExpression, Variable
+    from rules.files import Filters, Rule
+    from rules.lists import ListValues
+    from rules.policy import Policy
+    from rules.reader import Document, read_yaml
+    from rules.restore import restore_rules
+    from rules.ruleset import RuleSet
+    from rules.verdict import Verdict, Verdicts, join_lists
+
+# Where each name lives. A name is imported when it is first used: serving takes less than checking.
+_PLACES = {
+    "CheckFailed": "errors",
+    "CheckedCase": "checked_rules",
+    "CheckedExpression": "expression",
+    "CheckedRule": "checked_rules",
+    "CheckedRules": "checked_rules",
+    "Document": "reader",
+    "ExpressionProblem": "errors",
+    "ExpressionProblems": "errors",
+    "Filters": "files",
+    "ListValues": "lists",
+    "Policy": "policy",
+    "Problem": "errors",
+    "Rule": "files",
+    "RuleSet": "ruleset",
+    "RulesError": "errors",
+    "UnreadableExpression": "errors",
+    "Variable": "expression",
+    "Verdict": "verdict",
+    "Verdicts": "verdict",
+    "check_rules": "check",
+    "join_lists": "verdict",
+    "nearest": "errors",
+    "read_yaml": "reader",
+    "restore_rules": "restore",
+    "run_cases": "cases",
+}
 
 __all__ = [
     "CheckFailed",
@@ -52,3 +85,15 @@ __all__ = [
     "restore_rules",
     "run_cases",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'rules' has no attribute {name!r}")
+    found = getattr(import_module(f"rules.{_PLACES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -88,7 +88,7 @@ class Policy:
     @classmethod
     def restore(cls, kept: Mapping[str, Any]) -> Policy:
         """Give the policy that `to_json` wrote, without compiling any CEL. Raises `RulesError`."""
-        from rules.cel import decode
+        from rules.checked import decode
 
         try:
             rows = [(row["when"], row["decide"], row["checked"]) for row in kept["rows"]]

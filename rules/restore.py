@@ -45,7 +45,7 @@ def restore_rules(
 
 def _restored(kept: Any, rule: Rule, gathered: Gathered) -> CheckedExpression | str:
     """Give the condition that a bundle keeps for a rule, or why it is not the rule's."""
-    from rules.cel import decode
+    from rules.checked import decode
 
     if not isinstance(kept, Mapping) or not isinstance(kept.get("checked"), str):
         return f"no checked expression of '{rule.id}'"

@@ -110,7 +110,9 @@ def last_id(path: Path) -> str:
     try:
         return Entry.from_json(json.loads(line)).id if line else START
     except ValueError as wrong:
-        raise ValueError(f"{path}: its last line is not a journal entry ({wrong})") from None
+        raise ValueError(
+            f"{path}: its last line is not a journal entry ({wrong}); take out what is not Tandem's"
+        ) from None
 
 
 def append_entries(path: Path, entries: Iterable[Entry]) -> None:

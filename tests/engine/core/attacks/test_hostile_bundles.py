@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engine.bundle import Bundle, open_bundle, write_bundle, write_bundle_file
 from engine.errors import BundleError
 from engine.manifest import MANIFEST, REQUIRED
-from engine.onnx_scan import external_data
+from engine.onnx_scan import findings
 from engine.runtime import Runtime
 from rules.cel import Checker
 from rules.expression import Variable
@@ -300,10 +300,19 @@ def test_a_model_with_data_elsewhere_is_refused(place: str) -> None:
         bundle(**{"model/model.onnx": model_with(place)})
 
 
+def test_a_model_that_may_loop_is_refused() -> None:
+    """A node with a graph of its own could run without end, and is refused before onnxruntime sees it."""
+    body = helper.make_graph([helper.make_node("Identity", ["c"], ["more"])], "body", [], [])
+    loop = helper.make_node("Loop", ["", "c"], [], body=body)
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["scores"]), loop], "g", [], [])
+    with pytest.raises(BundleError, match=r"model/model\.onnx.*holds a loop or a branch"):
+        bundle(**{"model/model.onnx": helper.make_model(graph).SerializeToString()})
+
+
 def test_a_whole_model_has_no_data_elsewhere() -> None:
     """The look through a model does not find what is not there."""
-    assert not external_data(model_with("nowhere"))
-    assert not external_data(parts()["model/model.onnx"])
+    assert not findings(model_with("nowhere"))
+    assert not findings(parts()["model/model.onnx"])
 
 
 @pytest.mark.parametrize(
@@ -323,7 +332,7 @@ def test_a_message_nested_without_end_is_refused() -> None:
         node = b"\x2a" + _length(attribute) + attribute
         graph = b"\x0a" + _length(node) + node
     with pytest.raises(ValueError, match="nested too deeply"):
-        external_data(b"\x3a" + _length(graph) + graph)
+        findings(b"\x3a" + _length(graph) + graph)
 
 
 def _length(data: bytes) -> bytes:
