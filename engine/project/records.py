@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rules.policy import Policy
-
 from embeddings.spec import Spec
 from engine.schema import Schema
 from rules.expression import CheckedExpression, Variable
+from rules.policy import Policy
 
 
 @dataclass(frozen=True)
