@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.options import HERE, AsJson, BundleRef, ProjectDir
+
+if TYPE_CHECKING:
+    from engine.score import ScoreReport
 
 
 def command(
@@ -21,10 +24,13 @@ def command(
     project: ProjectDir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Decide every row of a file, in bounded memory; rows that cannot be read go to OUT.rejects.jsonl."""
+    """Decide every row of a file, in bounded memory; rows that cannot be read go to OUT.rejects.jsonl.
+
+    Where not one row can be read, the exit code is 1: something is wrong with the file as a whole.
+    """
     from datetime import UTC, datetime
 
-    from engine.cli.console import progress, say, say_json, say_table
+    from engine.cli.console import progress, say_json
     from engine.cli.target import find_bundle
     from engine.runtime import Runtime
     from engine.score import score_file
@@ -38,7 +44,16 @@ def command(
         now = datetime.now(UTC)
         report = score_file(runtime, source, target, keep=keep, force=force, progress=told, now=now)
     if as_json:
-        return say_json({"bundle": runtime.digest, "out": str(target), **report.to_dict()})
+        say_json({"bundle": runtime.digest, "out": str(target), **report.to_dict()})
+    else:
+        _tell(report, target, runtime.digest)
+    if report.rejected and not report.decided:
+        raise typer.Exit(1)
+
+
+def _tell(report: ScoreReport, target: Path, digest: str) -> None:
+    from engine.cli.console import say, say_table
+
     rate = report.rows / report.seconds if report.seconds else 0.0
     say(
         f"{report.decided:,} of {report.rows:,} rows decided in {report.seconds:.1f} s ({rate:,.0f} a second)"
@@ -49,4 +64,4 @@ def command(
     if report.absent:
         say(f"columns that the file lacks, missing in every row: {', '.join(report.absent)}")
     say_table(("outcome", "rows"), list(report.outcomes.items()))
-    return say(f"→ {target} by bundle {runtime.digest}")
+    say(f"→ {target} by bundle {digest}")

@@ -93,6 +93,15 @@ def test_score_puts_rows_it_cannot_read_aside_with_every_reason(
     assert pc.read_csv(tmp_path / "out.csv").column_names[:4] == ["loan_id", "age", "income", "job"]
 
 
+def test_a_file_of_which_no_row_can_be_read_ends_with_1(fitted: Path, tmp_path: Path, run: Run) -> None:
+    """Every row is put aside with its reasons, and the exit code says that the file is wrong."""
+    (tmp_path / "in.csv").write_text("loan_id,age,income,job\na,x,1000,cook\nb,x,y,cook\n")
+    code, out, _ = run("score", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--project", fitted)
+    assert code == 1
+    assert "0 of 2 rows decided" in out
+    assert len((tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()) == 2
+
+
 def test_explain_says_what_fired_on_which_values(fitted: Path, run: Run) -> None:
     """A record as JSON, a record in a file, a row of a file."""
     record = {"loan_id": "x", "age": 20, "income": 500.0, "job": "cook"}
