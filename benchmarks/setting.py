@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +114,6 @@ def peak_memory() -> int:
 
 def percentile(values: list[float] | np.ndarray, percent: float) -> float:
     return float(np.percentile(np.asarray(values), percent))
-
-
-def median_of(measure: Callable[[], float], repeats: int) -> float:
-    return float(np.median([measure() for _ in range(repeats)]))
 
 
 def _source_digest() -> str:

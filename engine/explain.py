@@ -14,7 +14,6 @@ from engine.runtime import Runtime, identity
 from engine.values import EPOCH, MICROSECOND
 from rules.checked_rules import CheckedRule
 from rules.ruleset import RuleSet
-from rules.scalar import compile_conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,7 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
     values = runtime.schema.read(record)
     name = None if runtime.id_column is None else identity(record.get(runtime.id_column))
     decision = decide_values(runtime, seen := dict(values), name, now)
+    policy = runtime.policy
 
     def rules(ids: tuple[str, ...], *, enforced: bool) -> tuple[RuleSeen, ...]:
         found = []
@@ -94,7 +94,7 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
     return Explanation(
         decision=decision,
         record={field.name: _shown(values[field.name], field.type) for field in runtime.schema.fields},
-        proposed_by=None if decision.proposed is None else _policy_row(runtime, seen),
+        proposed_by=None if decision.proposed is None else policy.conditions[policy.first(seen)].text,
         fired=rules(decision.fired, enforced=True),
         shadow=rules(decision.shadow, enforced=False),
         unknown=rules(decision.unknown, enforced=True),
@@ -130,12 +130,6 @@ def _names(checked: CheckedRule) -> list[Any]:
     from rules.expression import Name, walk
 
     return [node for node in walk(checked.condition.node) if isinstance(node, Name)]
-
-
-def _policy_row(runtime: Runtime, seen: Mapping[str, Any]) -> str:
-    """Give the first condition of the policy that holds, as written."""
-    held, _ = compile_conditions(runtime.policy.conditions, {})(seen)
-    return runtime.policy.conditions[held[0]].text
 
 
 def _shown(value: Any, kind: str) -> Any:

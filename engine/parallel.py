@@ -1,16 +1,19 @@
-"""Work over blocks in two threads: results in the order of the blocks, few of them in memory at a time.
+"""Work over blocks, a thread a core: results in the order of the blocks, few of them in memory at a time.
 
 onnxruntime, NumPy and Arrow let go of Python's lock while they work, so that threads are enough.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-THREADS = 2
+THREADS_MOST = 8  # more would only hold more blocks in memory
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = min(THREADS_MOST, CORES)
 AHEAD = 2  # blocks waiting beyond those in work
 
 Given = TypeVar("Given")

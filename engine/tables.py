@@ -1,4 +1,4 @@
-"""A table in, its decisions as a table out: one row for each row, block by block in two threads."""
+"""A table in, its decisions as a table out: one row for each row, block by block, a thread a core."""
 
 from __future__ import annotations
 

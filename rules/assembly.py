@@ -75,7 +75,6 @@ class Assembly:
             fired_counts=np.bincount(
                 [code for code, _ in fired], weights=[len(hit) for _, hit in fired], minlength=every
             ).astype(np.int64),
-            decided_counts=np.bincount(decided_by[decided_by >= 0], minlength=every),
         )
 
     def _decide(self, rows: Mapping[int, Any], n: int) -> tuple[np.ndarray, np.ndarray]:

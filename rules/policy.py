@@ -130,8 +130,12 @@ class Policy:
 
     def propose(self, values: Mapping[str, Any]) -> str:
         """Give the outcome of the first row that holds."""
+        return self.decides[self.first(values)]
+
+    def first(self, values: Mapping[str, Any]) -> int:
+        """Give the number, from 0, of the first row that holds."""
         held: list[int] = self._scalar(values)[0]
-        return self.decides[held[0]]
+        return held[0]
 
     def propose_batch(self, batch: pa.RecordBatch) -> np.ndarray:
         """Give for each row the code, over `outcomes`, of the first row of the policy that holds.

@@ -62,33 +62,12 @@ class RuleSet:
         raise KeyError(rule_id)
 
     @property
-    def has_before(self) -> bool:
-        """Say whether any rule of stage `before` is in force or in shadow."""
-        return bool(self._before.stage.acts)
-
-    @property
-    def has_after(self) -> bool:
-        """Say whether any rule of stage `after` is in force or in shadow."""
-        return bool(self._after.stage.acts)
-
-    @property
     def adjusts(self) -> tuple[str, ...]:
         """The scores that some enforced rule caps or floors, in the order of the scores."""
         bounded = {
             score for act in self._after.stage.acts if not act.shadow for score in (*act.caps, *act.floors)
         }
         return tuple(score for score in self.checked.scores if score in bounded)
-
-    @property
-    def uses_scores(self) -> frozenset[str]:
-        """The scores that some condition reads or some effect bounds."""
-        read = {
-            name.removeprefix("scores.")
-            for condition in self._after.stage.conditions
-            for name in condition.variables
-            if name.startswith("scores.")
-        }
-        return frozenset(read.union(self.adjusts))
 
 
 class _Compiled:

@@ -47,7 +47,7 @@ class Verdicts:
     adjusted: for each score that a rule of the set caps or floors, `(n,)` float64 with the bounds applied.
     changed: for the same scores, `(n,)` bool, where the bounds made a difference.
     fired, shadow, unknown, reasons, tags: n lists of dictionary-encoded text.
-    fired_counts, decided_counts: `(rules,)` int64, in how many rows each rule fired and decided.
+    fired_counts: `(rules,)` int64, in how many rows each rule fired.
     """
 
     outcomes: tuple[str, ...]
@@ -63,7 +63,6 @@ class Verdicts:
     reasons: pa.ListArray
     tags: pa.ListArray
     fired_counts: np.ndarray = field(repr=False)
-    decided_counts: np.ndarray = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.outcome)

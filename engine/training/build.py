@@ -109,7 +109,6 @@ def _name(path: object, otherwise: str) -> str:
 
 def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tuple[Labelled, Parts]:
     """Read and split the training table, and make sure that there is something to learn and to judge by."""
-    _check_labels(project)
     rows = read_labelled(project, table, source)
     for name, label in project.labels.items():
         check_codes(label, rows.codes[name], values_shown(label, table), source)
@@ -129,15 +128,6 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
                     f"{project.split.by}; give more rows, or change 'split' in project.yaml"
                 )
     return rows, parts
-
-
-def _check_labels(project: Project) -> None:
-    for label in project.labels.values():
-        if label.column in project.schema.by_name:
-            raise InputError(
-                f"label '{label.name}' is in column '{label.column}', which is also a field: the model would "
-                "be given its own answer; take the field out of project.yaml"
-            )
 
 
 def _times(project: Project, rows: Labelled) -> np.ndarray | None:

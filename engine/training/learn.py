@@ -91,7 +91,10 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     encoder = export_onnx(trained, encoding)
     difference = check_parity(encoder, trained, _first(validation_inputs, PARITY_ROWS))
     embedded = _Embedded(
-        encoder, validation_inputs, embed(encoder, inputs), embed(encoder, validation_inputs)
+        encoder,
+        validation_inputs,
+        run_graph(encoder, "embedding", inputs),
+        run_graph(encoder, "embedding", validation_inputs),
     )
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
@@ -111,12 +114,12 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     )
 
 
-def embed(encoder: bytes, inputs: Inputs) -> np.ndarray:
-    """Run an encoder: arrays of n rows → `(n, width)` float32."""
-    session = open_session(encoder)
+def run_graph(model: bytes, output: str, inputs: Inputs) -> np.ndarray:
+    """Run a graph in blocks: arrays of n rows → `(n, width of the output)` float32."""
+    session = open_session(model)
     count = len(next(iter(inputs.values())))
     blocks = [
-        session.run(["embedding"], {name: array[at : at + ROWS_A_CALL] for name, array in inputs.items()})[0]
+        session.run([output], {name: array[at : at + ROWS_A_CALL] for name, array in inputs.items()})[0]
         for at in range(0, count, ROWS_A_CALL)
     ]
     return np.concatenate(blocks)
@@ -188,16 +191,7 @@ def _faults(
     model: bytes, choices: Mapping[str, Choice], widths: Sequence[int], embedded: _Embedded
 ) -> tuple[dict[str, str], bool]:
     """Classifiers whose scores differ from scikit-learn's or between batches, with the reason."""
-    session = open_session(model)
-    count = len(embedded.validation)
-    scores = np.concatenate(
-        [
-            session.run(
-                ["scores"], {name: array[at : at + ROWS_A_CALL] for name, array in embedded.inputs.items()}
-            )[0]
-            for at in range(0, count, ROWS_A_CALL)
-        ]
-    )
+    scores = run_graph(model, "scores", embedded.inputs)
     unsteady, pad = unsteady_columns(model, _first(embedded.inputs, STEADY_ROWS))
     faults: dict[str, str] = {}
     start = 0

@@ -34,14 +34,12 @@ def test_a_project_may_have_no_rules(check) -> None:
     """No files, or files with no rules, check; they say nothing of any record."""
     for files in ({}, {"a": "rules: []"}):
         rule_set = RuleSet.compile(check(files))
-        assert not rule_set.has_before
-        assert not rule_set.has_after
         assert rule_set.after({}) is rule_set.after({})
         assert rule_set.after({}).outcome is None
 
 
-def test_the_set_says_what_it_uses(check) -> None:
-    """Which scores rules read or bound, and whether a stage has anything to run."""
+def test_the_set_says_which_scores_it_bounds(check) -> None:
+    """A score that some enforced rule caps or floors is one that decisions show as adjusted."""
     rule_set = RuleSet.compile(
         check(
             "rules:\n"
@@ -50,8 +48,7 @@ def test_the_set_says_what_it_uses(check) -> None:
             "  - {id: c, when: scores.fraud > 0.5, tag: x, mode: 'off'}\n"
         )
     )
-    assert (rule_set.has_before, rule_set.has_after) == (False, True)
-    assert (rule_set.adjusts, rule_set.uses_scores) == (("grade.b",), {"grade.a", "grade.b"})
+    assert rule_set.adjusts == ("grade.b",)
 
 
 def test_checked_conditions_are_kept(check) -> None:

@@ -197,7 +197,6 @@ def test_record_batch_and_plain_meaning_agree(
         assert [many.row(index) for index in range(len(rows))] == verdicts
         for index, rule_id in enumerate(rule_set.rules):
             assert many.fired_counts[index] == sum(rule_id in verdict.fired for verdict in verdicts)
-            assert many.decided_counts[index] == sum(verdict.decided_by == rule_id for verdict in verdicts)
 
 
 LISTS = st.lists(st.lists(st.integers(0, 2), max_size=3), max_size=8)
