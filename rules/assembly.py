@@ -1,4 +1,4 @@
-"""From masks to verdicts: which condition held in which row in, the columns of `Verdicts` out."""
+"""From hits to verdicts: which condition held in which rows in, the columns of `Verdicts` out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rules.hits import Hits
 from rules.stage import Act
 from rules.verdict import Verdicts, list_array, text_array
 
@@ -16,7 +17,7 @@ Groups = list[tuple[Any, np.ndarray]]  # a code, or one for each row, and rows i
 
 
 class Assembly:
-    """One stage's acts, laid out for masks; the dictionaries are those of the whole rule set.
+    """One stage's acts, laid out for hits; the dictionaries are those of the whole rule set.
 
     Work grows with the number of rules plus the number of hits; nothing loops over rows.
     """
@@ -38,22 +39,12 @@ class Assembly:
         for act in acts:
             self._reason_of[act.index] = self._reasons.get(act.reason, -1)
 
-    def verdicts(self, held: np.ndarray, unknown: np.ndarray, batch: pa.RecordBatch) -> Verdicts:
-        """Assemble the verdicts of a batch.
-
-        **Shape**: `(rules, n)` bool twice and n rows → n verdicts.
-        """
-        n = batch.num_rows
+    def verdicts(self, hits: Hits, batch: pa.RecordBatch) -> Verdicts:
+        """Assemble the verdicts of a batch: hits of the acts' conditions and n rows → n verdicts."""
+        n = hits.rows
         rows = {}  # by rule: where it is true; where it is unknown; where it fires
-        none = np.empty(0, dtype=np.intp)
-        some_unknown = bool(unknown.any())
-        for position, act in enumerate(self.acts):
-            true = np.flatnonzero(held[position])
-            open_ = np.flatnonzero(unknown[position]) if some_unknown else none
-            fires = true
-            if act.fires_on_unknown and len(open_):
-                fires = np.flatnonzero(held[position] | unknown[position]) if len(true) else open_
-            rows[act.index] = true, open_, fires
+        for act, true, open_ in zip(self.acts, hits.true, hits.unknown, strict=True):
+            rows[act.index] = true, open_, _united(true, open_) if act.fires_on_unknown else true
         enforced = [act for act in self.acts if not act.shadow]
         fired: Groups = [(act.index, rows[act.index][2]) for act in enforced]
         outcome, decided_by = self._decide(rows, n)
@@ -106,6 +97,13 @@ class Assembly:
 
     def _tag_groups(self, enforced: Sequence[Act], rows: Mapping[int, Any], n: int) -> Groups:
         return _once([(self._tags[tag], rows[act.index][2]) for act in enforced for tag in act.tags], n)
+
+
+def _united(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Unite rising rows that have none in common."""
+    if not len(other):
+        return one
+    return np.sort(np.concatenate([one, other])) if len(one) else other
 
 
 def _adjust(

@@ -1,4 +1,4 @@
-"""Many records at a time: checked expressions and Arrow columns in, masks of true and of unknown rows out.
+"""Many records at a time: checked expressions and Arrow columns in, the rows where they hold out.
 
 Rows go through in blocks that stay in the processor's cache. Each distinct sub-expression is computed once a
 block, however many rules share it; one that reads a single text column is computed once per distinct text.
@@ -16,6 +16,7 @@ import pyarrow as pa
 from rules.columns import Batch, Gathered, Texts
 from rules.expression import STRING, CheckedExpression
 from rules.functions.forms import Column, Truth, is_constant, present, spread
+from rules.hits import NOWHERE, Hits
 from rules.scalar import Lists
 from rules.steps import Plan
 
@@ -45,15 +46,12 @@ class Conditions:
     def _plan(self) -> Plan:
         return Plan([expression.node for expression in self._expressions], self._lists)
 
-    def evaluate(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-        """Say which conditions hold where.
-
-        `(n rows)` batch → `(conditions, n)` bool true, `(conditions, n)` bool unknown.
-        """
+    def evaluate(self, batch: pa.RecordBatch) -> Hits:
+        """Say which conditions hold where, and where they are unknown."""
         plan, rows = self._plan, batch.num_rows
         columns = Batch(batch, plan.types)
-        true = np.empty((len(plan.roots), rows), dtype=bool)
-        unknown = np.zeros((len(plan.roots), rows), dtype=bool)
+        true: list[list[np.ndarray]] = [[] for _ in plan.roots]
+        unknown: list[list[np.ndarray]] = [[] for _ in plan.roots]
         lifted: dict[int, Gathered | None] = {}
         with np.errstate(all="ignore"):
             for start in range(0, rows, BLOCK):
@@ -61,10 +59,10 @@ class Conditions:
                 block = Block(plan, columns, start, stop, lifted)
                 for number, root in enumerate(plan.roots):
                     result = block.truth(root)
-                    true[number, start:stop] = result.true
+                    true[number].append(_rows(result.true, start))
                     if result.false is not None:
-                        np.logical_not(result.true | result.false, out=unknown[number, start:stop])
-        return true, unknown
+                        unknown[number].append(_rows(~(result.true | result.false), start))
+        return Hits(rows, tuple(map(_joined, true)), tuple(map(_joined, unknown)))
 
 
 class Value:
@@ -160,3 +158,13 @@ class Block:
                 self._lifted[key] = Gathered(dictionary, inner.get(key))
         gathered = self._lifted[key]
         return None if gathered is None else gathered.block(self._start, self._stop)
+
+
+def _rows(mask: np.ndarray, start: int) -> np.ndarray:
+    """Number the rows of a mask whose first row is `start`."""
+    return (np.flatnonzero(mask) + start).astype(np.int32)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    held = [part for part in parts if len(part)]
+    return np.concatenate(held) if held else NOWHERE

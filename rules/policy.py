@@ -142,10 +142,11 @@ class Policy:
 
         **Shape**: n rows → `(n,)` int16.
         """
-        held, _ = self._columnar.evaluate(batch)
-        # INVARIANT: the last condition is `true`, so that argmax finds a row that holds.
-        first: np.ndarray = held.argmax(axis=0)
-        codes: np.ndarray = self._codes[first]
+        # INVARIANT: the last condition is `true`, so that what no other decides is its.
+        codes = np.full(batch.num_rows, self._codes[-1])
+        held = self._columnar.evaluate(batch).true
+        for code, rows in zip(self._codes[-2::-1], held[-2::-1], strict=True):
+            codes[rows] = code
         return codes
 
 

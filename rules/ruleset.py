@@ -89,5 +89,4 @@ class _Compiled:
         return self._verdict(held, unknown, values)
 
     def batch(self, batch: pa.RecordBatch) -> Verdicts:
-        held, unknown = self._columnar.evaluate(batch)
-        return self._assembly.verdicts(held, unknown, batch)
+        return self._assembly.verdicts(self._columnar.evaluate(batch), batch)

@@ -17,6 +17,7 @@ from rules.columnar import BLOCK
 from rules.columns import SAMPLE, Batch, Texts
 from rules.errors import RulesError
 from rules.expression import Call, Literal, Name, Node, Variable
+from rules.hits import Hits
 from rules.scalar import CHUNK
 
 CHECKER = Checker(
@@ -67,6 +68,14 @@ def batch(rows: int, distinct: int, missing: float, seed: int = 0) -> pa.RecordB
     )
 
 
+def at_row(hits: Hits, row: int) -> tuple[list[int], list[int]]:
+    """Give the conditions that hold at one row, and those that are unknown."""
+    true, unknown = (
+        [number for number, at in enumerate(all_) if row in at] for all_ in (hits.true, hits.unknown)
+    )
+    return true, unknown
+
+
 @pytest.mark.parametrize("missing", [0.0, 0.2])
 @pytest.mark.parametrize("distinct", [5, 10**9])
 def test_blocks_and_codes_do_not_show(missing: float, distinct: int) -> None:
@@ -75,20 +84,21 @@ def test_blocks_and_codes_do_not_show(missing: float, distinct: int) -> None:
     texts = Batch(data, {"country": "string"})["country"]
     assert isinstance(texts, Texts)
     assert (texts.dictionary is None) == (distinct > 5)
-    true, unknown = columnar.conditions(CONDITIONS, LISTS).evaluate(data)
+    hits = columnar.conditions(CONDITIONS, LISTS).evaluate(data)
     function = scalar.compile_conditions(CONDITIONS, LISTS)
     for row in [0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, data.num_rows - 1, *range(100, 400)]:
-        expected = np.flatnonzero(true[:, row]).tolist(), np.flatnonzero(unknown[:, row]).tolist()
         (record,) = data.slice(row, 1).to_pylist()
-        assert function(record) == expected
-    assert true[2:4].any(axis=1).all()
+        assert function(record) == at_row(hits, row)
+    assert all(len(rows) for rows in hits.true[2:4])
 
 
 def test_no_rows_and_no_conditions() -> None:
     """Nothing in, nothing out, in the right shape."""
-    true, unknown = columnar.conditions(CONDITIONS, LISTS).evaluate(batch(0, 5, 0.0))
-    assert true.shape == unknown.shape == (len(CONDITIONS), 0)
-    assert columnar.conditions([]).evaluate(batch(3, 5, 0.0))[0].shape == (0, 3)
+    hits = columnar.conditions(CONDITIONS, LISTS).evaluate(batch(0, 5, 0.0))
+    assert hits.rows == 0
+    assert [len(rows) for rows in (*hits.true, *hits.unknown)] == [0] * (2 * len(CONDITIONS))
+    none = columnar.conditions([]).evaluate(batch(3, 5, 0.0))
+    assert (none.rows, none.true, none.unknown) == (3, (), ())
     assert scalar.compile_conditions([])({}) == ([], [])
     values, valid = columnar.value(CHECKER.check("country", "string")).evaluate(batch(0, 5, 0.0))
     assert len(values) == len(valid) == 0
@@ -104,9 +114,8 @@ def test_columns_of_other_widths_are_taken() -> None:
         }
     )
     condition = CHECKER.check("amount > 0.5 && country == 'c3' && at == timestamp('1970-01-01T00:00:01Z')")
-    true, unknown = columnar.conditions([condition]).evaluate(data)
-    assert true.tolist() == [[True, False]]
-    assert unknown.tolist() == [[False, False]]
+    hits = columnar.conditions([condition]).evaluate(data)
+    assert (at_row(hits, 0), at_row(hits, 1)) == (([0], []), ([], []))
 
 
 def test_columns_that_do_not_fit_are_named() -> None:
@@ -195,8 +204,7 @@ def test_deeply_nested_conditions_compile() -> None:
     data = pa.RecordBatch.from_pydict(
         {name: pa.array([row[name] for row in rows], types[name]) for name in types}
     )
-    true, unknown = columnar.conditions([deep, chain]).evaluate(data)
+    hits = columnar.conditions([deep, chain]).evaluate(data)
     function = scalar.compile_conditions([deep, chain])
     for number, row in enumerate(rows):
-        expected = np.flatnonzero(true[:, number]).tolist(), np.flatnonzero(unknown[:, number]).tolist()
-        assert function(row) == expected
+        assert function(row) == at_row(hits, number)
