@@ -9,7 +9,6 @@ of this page take the same steps; a row and a record get the same decision, bit 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 from engine.decided import Decided, take_rows, with_columns
 from engine.decision import POLICY, Decision
 from engine.runtime import Runtime, identity
+from rules.judged import both
 from rules.verdict import Verdict, Verdicts
 
 __all__ = ["Runtime", "decide_block", "decide_record", "decide_values"]
@@ -109,7 +109,7 @@ def _decision(
     name: str | None,
     now: datetime,
 ) -> Decision:
-    said = before if after is NOTHING else after if _is_silent(before) else _both(before, after)
+    said = before if after is NOTHING else after if _is_silent(before) else both(before, after)
     return Decision(
         outcome, proposed, decided_by or POLICY, scores or dict(runtime.no_scores), dict(after.adjusted),
         said.reasons, said.fired, said.shadow, said.unknown, said.tags, runtime.digest, name, now,
@@ -118,15 +118,3 @@ def _decision(
 
 def _is_silent(verdict: Verdict) -> bool:
     return not (verdict.fired or verdict.unknown or verdict.shadow)
-
-
-def _both(before: Verdict, after: Verdict) -> Verdict:
-    """What both stages say, the first stage's first; nothing twice."""
-    return replace(
-        after,
-        reasons=tuple(dict.fromkeys(before.reasons + after.reasons)),
-        fired=before.fired + after.fired,
-        shadow=before.shadow + after.shadow,
-        unknown=before.unknown + after.unknown,
-        tags=tuple(dict.fromkeys(before.tags + after.tags)),
-    )

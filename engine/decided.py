@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from engine.decision import POLICY
 from engine.values import EPOCH, MICROSECOND
-from rules.verdict import Verdicts, join_lists, list_array
+from rules.judged import LISTS as TEXTS
+from rules.judged import NAME, joined, names, texts
+from rules.verdict import Verdicts
 
-TEXTS = ("reasons", "fired", "shadow", "unknown", "tags")  # the columns of lists, in the order they stand
-NAME = pa.dictionary(pa.int32(), pa.string())
 MOMENT = pa.timestamp("us", "UTC")
 
 
@@ -61,7 +61,7 @@ class Decided:
             decided_by=_spread(decided_by, rest, before.decided_by),
             scores=_spread(scores, rest, np.full((rows, scores.shape[1]), np.nan)),
             adjusted={name: _spread(new, rest, np.full(rows, np.nan)) for name, new in bounded.items()},
-            lists={name: _joined(getattr(before, name), getattr(after, name), rest) for name in TEXTS},
+            lists={name: joined(getattr(before, name), getattr(after, name), rest) for name in TEXTS},
             fired_counts=before.fired_counts + after.fired_counts,
         )
 
@@ -103,16 +103,16 @@ def decision_columns(
     moment = (now - EPOCH) // MICROSECOND
     columns: dict[str, pa.Array] = {
         "id": ids,
-        "outcome": _names(decided.outcome, outcomes),
-        "proposed": _names(decided.proposed, outcomes),
-        "decided_by": _names(deciders, (*rules, POLICY)),
-        "bundle": _names(np.zeros(rows, np.int32), (digest,)),
+        "outcome": names(decided.outcome, outcomes),
+        "proposed": names(decided.proposed, outcomes),
+        "decided_by": names(deciders, (*rules, POLICY)),
+        "bundle": names(np.zeros(rows, np.int32), (digest,)),
         "at": pa.array(np.full(rows, moment, np.int64)).view(MOMENT),
     }
     scored = [field.name for field in schema if field.name.startswith("scores.")]
     columns |= {name: _numbers(decided.scores[:, place]) for place, name in enumerate(scored)}
     columns |= {f"adjusted.{name}": _numbers(values) for name, values in decided.adjusted.items()}
-    columns |= {name: _texts(lists) for name, lists in decided.lists.items()}
+    columns |= {name: texts(lists) for name, lists in decided.lists.items()}
     return pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
 
 
@@ -138,35 +138,6 @@ def _spread(values: np.ndarray, rows: np.ndarray, whole: np.ndarray) -> np.ndarr
     return spread
 
 
-def _joined(before: pa.ListArray, after: pa.ListArray, rest: np.ndarray) -> pa.ListArray:
-    """Append the lists of `after`, about the rows `rest`; what the list before it has is not said again."""
-    if len(rest) == len(before) and not len(before.values):
-        return after
-    joined = join_lists(before, after, rest)
-    if not len(before.values) or not len(after.values):
-        return joined
-    offsets, codes = joined.offsets.to_numpy(), joined.values.indices.to_numpy()
-    rows = np.repeat(np.arange(len(joined)), np.diff(offsets))
-    _, first = np.unique(rows * len(joined.values.dictionary) + codes, return_index=True)
-    if len(first) == len(codes):
-        return joined
-    kept = np.sort(first)
-    counts = np.bincount(rows[kept], minlength=len(joined))
-    starts = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
-    return list_array(starts, codes[kept], joined.values.dictionary)
-
-
-def _names(codes: np.ndarray, names: tuple[str, ...]) -> pa.Array:
-    mask = codes < 0
-    indices = pa.array(codes.astype(np.int32, copy=False), mask=mask if mask.any() else None)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
-
-
 def _numbers(values: np.ndarray) -> pa.Array:
     """Make a column of floats, null for NaN."""
     return pa.array(values, pa.float64(), from_pandas=True)
-
-
-def _texts(lists: pa.ListArray) -> pa.Array:
-    values = lists.values.dictionary_decode().cast(pa.string())
-    return pa.ListArray.from_arrays(lists.offsets, values)

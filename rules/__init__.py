@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rules.expression import CheckedExpression, Variable
     from rules.files import Filters, Rule
     from rules.lists import ListValues
+    from rules.loaded import LoadedRules, load
     from rules.policy import Policy
     from rules.reader import Document, read_yaml
     from rules.restore import restore_rules
@@ -41,6 +42,7 @@ _PLACES = {
     "ExpressionProblems": "errors",
     "Filters": "files",
     "ListValues": "lists",
+    "LoadedRules": "loaded",
     "Policy": "policy",
     "Problem": "errors",
     "Rule": "files",
@@ -52,6 +54,7 @@ _PLACES = {
     "Verdicts": "verdict",
     "check_rules": "check",
     "join_lists": "verdict",
+    "load": "loaded",
     "nearest": "errors",
     "read_yaml": "reader",
     "restore_rules": "restore",
@@ -69,6 +72,7 @@ __all__ = [
     "ExpressionProblems",
     "Filters",
     "ListValues",
+    "LoadedRules",
     "Policy",
     "Problem",
     "Rule",
@@ -80,6 +84,7 @@ __all__ = [
     "Verdicts",
     "check_rules",
     "join_lists",
+    "load",
     "nearest",
     "read_yaml",
     "restore_rules",

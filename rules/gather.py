@@ -13,7 +13,7 @@ from rules.lists import ListValues, read_list_values
 from rules.reader import Document, read_yaml
 
 # CEL's reserved words, and the names that the engine gives.
-_RESERVED = frozenset(
+RESERVED = frozenset(
     (
         *(
             "as",
@@ -82,7 +82,7 @@ class Gathered:
         return tuple(cases)
 
     def refuse_list_names(self, taken: Iterable[str]) -> None:
-        refused = _RESERVED.union(taken)
+        refused = RESERVED.union(taken)
         for filters in self.filters:
             for source in filters.lists:
                 if source.name in refused:

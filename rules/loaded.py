@@ -1,0 +1,161 @@
+"""Rules on their own, without a model: rule files in, rules that judge records and tables out.
+
+    rules.load("rules/", {"amount": "double", "country": "string"}).apply(table)
+
+Nothing of a model runtime is imported. Where a model exists all the same, its scores are given as columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rules.cases import run_cases
+from rules.check import check_rules
+from rules.checked_rules import CheckedRules
+from rules.errors import CheckFailed, Problem, RulesError
+from rules.files import read_filters
+from rules.folder import read_lists, read_rule_file, rule_files
+from rules.judged import both, verdict_columns
+from rules.named_fields import read_variables
+from rules.reader import read_yaml
+from rules.records import read_columns, read_record, read_table
+from rules.ruleset import RuleSet
+from rules.verdict import Verdict
+
+BLOCK_ROWS = 1_048_576
+
+
+def load(
+    path: str | Path,
+    fields: Mapping[str, Any],
+    *,
+    scores: Sequence[str] = (),
+    outcomes: Sequence[str] | None = None,
+    root: str | Path | None = None,
+) -> LoadedRules:
+    """Load a rule file, or all rule files of a folder, for records with these fields.
+
+    fields: the type of each field by name: `"double"`, or `{"type": "double", "min": 0}` with any of `min`,
+    `max`, `values` and `nullable`. Types are bool, int, double, string, timestamp. What is said of a
+    field helps to find mistakes in conditions; data are not held to it.
+    scores: names of a model's scores, where rules use `scores.NAME` or bound them.
+    outcomes: what may be decided, mildest first; by default whatever the rules decide, in the order in which
+    they first name it, and then a mistyped outcome is an outcome.
+    root: the folder that `lists/` is in; by default the folder of the files, or of the `rules` folder.
+
+    Raises CheckFailed with every problem of every file, failed inline tests included; RulesError for fields.
+    """
+    variables = read_variables(fields)
+    files = _files(Path(path))
+    home = Path(root) if root is not None else _home(Path(path))
+    checked = check_rules(
+        files,
+        variables=variables,
+        scores=tuple(scores),
+        outcomes=_decided(files) if outcomes is None else tuple(outcomes),
+        read_list=read_lists(home),
+    )
+    if failed := run_cases(checked):
+        raise CheckFailed(failed)
+    return LoadedRules(checked, RuleSet.compile(checked))
+
+
+@dataclass(frozen=True)
+class LoadedRules:
+    """Rules ready to judge; immutable, and safe to share between threads.
+
+    Rules of stage `before` come first, and where one decides, those of stage `after` are not asked. There is
+    no policy: where no rule decides, the outcome is None. Caps and floors show in `adjusted` and lead to no
+    outcome by themselves.
+    """
+
+    checked: CheckedRules
+    rules: RuleSet
+
+    def judge(self, record: Mapping[str, Any]) -> Verdict:
+        """Judge one record; a field that it lacks is missing, and keys that no rule knows are left out.
+
+        Raises RulesError with every value of another type than its field's.
+        """
+        values = read_record(self.checked.variables, record)
+        before = self.rules.before(values)
+        if before.outcome is not None:
+            return before
+        return both(before, self.rules.after(values))
+
+    def apply(self, table: Any) -> pa.Table:
+        """Judge every row of a table: pyarrow's, or anything else that speaks Arrow (pandas, Polars, DuckDB).
+
+        **Shape**: n rows → n rows in the same order: `outcome`, `decided_by`, `adjusted.SCORE` for each score
+        that rules bound, and lists: `reasons`, `fired`, `shadow`, `unknown`, `tags`. Row i is what `judge`
+        says of record i. A column that the table lacks is missing in every row.
+
+        Raises RulesError with every column of another type than its field's.
+        """
+        columns = read_columns(self.checked.variables, read_table(table))
+        blocks = [
+            self._block(columns.slice(start, BLOCK_ROWS).combine_chunks())
+            for start in range(0, max(columns.num_rows, 1), BLOCK_ROWS)
+        ]
+        return pa.Table.from_batches(blocks)
+
+    def _block(self, columns: pa.Table) -> pa.RecordBatch:
+        batch = pa.RecordBatch.from_arrays(
+            [
+                column.chunk(0) if column.num_chunks else pa.array([], column.type)
+                for column in columns.columns
+            ],
+            names=columns.column_names,
+        )
+        before = self.rules.before_batch(batch)
+        rest = np.flatnonzero(before.outcome < 0)
+        whole = len(rest) == batch.num_rows
+        after = self.rules.after_batch(batch if whole else batch.take(pa.array(rest)))
+        return verdict_columns(before, after, rest, self.rules.adjusts)
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    """Read the files, named as problems name them."""
+    if path.is_dir():
+        found = rule_files(path, path.name)
+        if not found:
+            raise RulesError(f"{path}: a folder without rule files (*.yaml)")
+    else:
+        found = {str(path): path}
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for name, place in found.items():
+        try:
+            files[name] = read_rule_file(place, name)
+        except CheckFailed as failed:
+            problems += failed.problems
+    if problems:
+        raise CheckFailed(problems)
+    return files
+
+
+def _home(path: Path) -> Path:
+    folder = path if path.is_dir() else path.parent
+    return folder.resolve().parent if folder.resolve().name == "rules" else folder
+
+
+def _decided(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Give every outcome that the rules decide, in the order in which they are first named."""
+    found: dict[str, None] = {}
+    for name in sorted(files):
+        try:
+            filters, _ = read_filters(read_yaml(files[name], name))
+        except CheckFailed:
+            continue  # checking tells it
+        for rule in filters.rules:
+            if rule.decide:
+                found[rule.decide] = None
+            if rule.on_unknown == "review":
+                found["review"] = None
+    return tuple(found)

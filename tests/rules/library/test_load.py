@@ -1,0 +1,266 @@
+"""rules.load: rule files without a model, over records and over whatever speaks Arrow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rules
+
+FIELDS = {
+    "amount": {"type": "double", "min": 0},
+    "count": "int",
+    "country": {"type": "string", "values": ["FR", "GB", "KP"]},
+    "is_new": {"type": "bool", "nullable": False},
+    "at": "timestamp",
+}
+FILE = """\
+hit_policy: priority
+lists: {refused: [KP]}
+rules:
+  - {id: refused, stage: before, when: country in refused, decide: block, reason: R, tag: [sanction, seen]}
+  - {id: early, stage: before, when: at < timestamp('2026-01-01T00:00:00Z'), tag: seen, reason: EARLY}
+  - {id: large, when: amount > 100 && count < 3, decide: review, priority: 2, reason: LARGE, tag: seen}
+  - {id: new, when: is_new, decide: approve, on_unknown: review, reason: EARLY}
+  - {id: sure, when: scores.fraud > 0.9, decide: block, priority: 5}
+  - {id: calm, when: count > 5, cap: {fraud: 0.25}}
+  - {id: tried, when: amount > 10, decide: block, mode: shadow}
+"""
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> rules.LoadedRules:
+    return rules.load(written(tmp_path_factory.mktemp("rules"), cards=FILE), FIELDS, scores=["fraud"])
+
+
+RECORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "amount": st.none() | st.sampled_from([0.0, 10.5, 100.0, 101.0, float("nan"), float("inf")]),
+        "count": st.none() | st.integers(0, 8),
+        "country": st.none() | st.sampled_from(["FR", "GB", "KP", "éa"]),
+        "is_new": st.none() | st.booleans(),
+        "at": st.none()
+        | st.sampled_from(
+            [datetime(2025, 12, 31, 23, 59, tzinfo=UTC), "2026-01-01", "2025-01-01T00:00:00+01:00"]
+        ),
+        "scores": st.none() | st.fixed_dictionaries({"fraud": st.none() | st.sampled_from([0.1, 0.5, 0.95])}),
+        "proposed": st.none() | st.just("approve"),
+    },
+)
+SCHEMA = pa.schema(
+    {
+        "amount": pa.float64(),
+        "count": pa.int64(),
+        "country": pa.string(),
+        "is_new": pa.bool_(),
+        "at": pa.timestamp("us", "UTC"),
+        "scores": pa.struct({"fraud": pa.float64()}),
+        "proposed": pa.string(),
+    }
+)
+
+
+def typed(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as Arrow takes it: moments as moments."""
+    at = record.get("at")
+    if not isinstance(at, str):
+        return record
+    moment = datetime.fromisoformat(at)
+    return {**record, "at": moment if moment.tzinfo else moment.replace(tzinfo=UTC)}
+
+
+@given(st.lists(RECORDS, max_size=8))
+def test_a_row_is_judged_as_its_record(loaded: rules.LoadedRules, records: list[dict[str, Any]]) -> None:
+    """`apply` gives for row i what `judge` gives for record i, in every column."""
+    rows = loaded.apply(pa.Table.from_pylist([typed(record) for record in records], SCHEMA)).to_pylist()
+    assert len(rows) == len(records)
+    for row, record in zip(rows, records, strict=True):
+        verdict = loaded.judge(record)
+        assert row["outcome"] == verdict.outcome
+        assert row["decided_by"] == verdict.decided_by
+        assert row["adjusted.fraud"] == verdict.adjusted.get("fraud")
+        for name in ("reasons", "fired", "shadow", "unknown", "tags"):
+            assert tuple(row[name]) == getattr(verdict, name)
+
+
+def test_outcomes_are_those_decided_in_order_of_appearance(loaded: rules.LoadedRules) -> None:
+    """Without `outcomes`, what the rules decide is what may be decided."""
+    assert loaded.checked.outcomes == ("block", "review", "approve")
+
+
+def test_a_deciding_rule_of_stage_before_ends_the_matter(loaded: rules.LoadedRules) -> None:
+    """Rules of stage `after` are then not asked."""
+    verdict = loaded.judge({"country": "KP", "amount": 500, "count": 1, "is_new": True})
+    assert (verdict.outcome, verdict.fired, verdict.tags) == ("block", ("refused",), ("sanction", "seen"))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "large", "dictionary", "batch", "narrow"])
+def test_whatever_speaks_arrow_is_judged_alike(loaded: rules.LoadedRules, kind: str) -> None:
+    """The same rows give the same verdicts, whoever holds them and in whatever width."""
+    table = pa.table(
+        {
+            "amount": pa.array([500.0, None, 3.0]),
+            "count": pa.array([1, 7, None]),
+            "country": ["FR", "KP", None],
+            "is_new": pa.array([True, None, False]),
+            "at": pa.array([datetime(2025, 1, 1, tzinfo=UTC)] * 3, pa.timestamp("us", "UTC")),
+            "scores.fraud": [0.5, 0.5, 0.99],
+        }
+    )
+    expected = loaded.apply(table)
+    given: Any = {
+        "pandas": table.to_pandas,
+        "polars": lambda: pl.DataFrame(table),
+        "large": lambda: table.set_column(2, "country", table["country"].cast(pa.large_string())),
+        "dictionary": lambda: table.set_column(2, "country", table["country"].dictionary_encode()),
+        "batch": lambda: table.combine_chunks().to_batches()[0],
+        "narrow": lambda: (
+            table.set_column(1, "count", table["count"].cast(pa.int8()))
+            .set_column(0, "amount", table["amount"].cast(pa.float32()))
+            .set_column(4, "at", table["at"].cast(pa.date32()))
+        ),
+    }[kind]()
+    assert isinstance(given, pd.DataFrame | pl.DataFrame | pa.Table | pa.RecordBatch)
+    assert loaded.apply(given).equals(expected)
+
+
+def test_a_table_in_pieces_is_judged_as_one(
+    loaded: rules.LoadedRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks of the table and blocks of the evaluator change nothing."""
+    table = pa.table({"amount": [5.0, 500.0, None, 50.0, 7.0], "count": [1, 2, 3, 9, 9]})
+    expected = loaded.apply(table).combine_chunks()
+    pieces = pa.concat_tables([table.slice(0, 2), table.slice(2, 1), table.slice(3)])
+    monkeypatch.setattr("rules.loaded.BLOCK_ROWS", 2)
+    assert loaded.apply(pieces).combine_chunks().equals(expected)
+    assert loaded.apply(table.slice(0, 0)).schema == expected.schema
+
+
+def test_what_does_not_fit_is_refused_all_at_once(loaded: rules.LoadedRules) -> None:
+    """Every value and every column of another type is named."""
+    with pytest.raises(rules.RulesError) as caught:
+        loaded.judge(
+            {"amount": "5", "count": 1.5, "is_new": 1, "country": "\ud800", "at": "soon", "other": 1}
+        )
+    assert [line.split("'")[1] for line in str(caught.value).splitlines()] == list(FIELDS)
+    table = pa.table(
+        {"amount": ["5"], "count": [1.5], "is_new": [1], "country": [b"FR"], "at": [5], "o": [1]}
+    )
+    with pytest.raises(rules.RulesError) as caught:
+        loaded.apply(table)
+    assert [line.split("'")[1] for line in str(caught.value).splitlines()] == list(FIELDS)
+    for other in ({"amount": [1]}, [1, 2], pa.array([1]), pl.LazyFrame({"amount": [1]})):
+        with pytest.raises(rules.RulesError, match="is no table"):
+            loaded.apply(other)
+
+
+def test_fields_are_refused_all_at_once() -> None:
+    """Every field that is wrong is told with what to write instead."""
+    fields = {
+        "amount": "float",
+        "in": "int",
+        "2nd": "int",
+        "a": {"type": "int", "min": 3, "max": 1},
+        "b": {"type": "bool", "min": 1, "vales": []},
+        "c": {"type": "string", "values": "FR"},
+        "d": 3,
+    }
+    with pytest.raises(rules.RulesError) as caught:
+        rules.load("nowhere", fields)
+    assert str(caught.value).splitlines() == [
+        "fields.amount: unknown type 'float'; did you mean 'double'?",
+        "fields.in: the rule language uses this name itself; rename the field",
+        "fields.2nd: not a name; a name is made of letters, digits and _, and does not start with a digit",
+        "fields.a: the minimum 3 is above the maximum 1",
+        "fields.b: unknown key 'vales'; did you mean 'values'?",
+        "fields.b: a bool has no 'min': only int and double do",
+        "fields.c: 'values' must be a list of texts, got 'FR'",
+        "fields.d: expected a type, got 3; as 'double' or {'type': 'double', 'min': 0}",
+    ]
+
+
+def test_every_problem_of_every_file_is_told(tmp_path: Path) -> None:
+    """Files of a folder are checked together, and failed tests count."""
+    a = "rules: [{id: x, when: amout > 1, tag: t}]"
+    b = "rules: [{id: x, when: 'true', tag: t}]"
+    with pytest.raises(rules.CheckFailed) as caught:
+        rules.load(written(tmp_path, a=a, b=b, c="rules: ["), FIELDS)
+    assert [(problem.file[-6:], problem.line) for problem in caught.value.problems] == [
+        ("a.yaml", 1),
+        ("b.yaml", 1),
+        ("c.yaml", 1),
+    ]
+    failing = tmp_path / "failing.yaml"
+    failing.write_text("rules: [{id: x, when: 'true', tag: t, tests: [{given: {}, expect: none}]}]")
+    with pytest.raises(rules.CheckFailed, match="test of 'x' failed"):
+        rules.load(failing, FIELDS)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """A file that is not there, a folder without rules, and a link to nowhere."""
+    with pytest.raises(rules.CheckFailed, match=r"no\.yaml:1:1: cannot be read: No such file"):
+        rules.load(tmp_path / "no.yaml", FIELDS)
+    with pytest.raises(rules.RulesError, match="a folder without rule files"):
+        rules.load(tmp_path, FIELDS)
+    (tmp_path / "link.yaml").symlink_to("nowhere")
+    with pytest.raises(rules.CheckFailed, match=r"link\.yaml:1:1: cannot be read"):
+        rules.load(tmp_path, FIELDS)
+
+
+def test_lists_stand_beside_the_rules_and_nowhere_else(tmp_path: Path) -> None:
+    """`lists/` is beside the file, or beside the folder `rules`; a way out of it is refused."""
+    text = "lists: {mine: {file: lists/a.txt}}\nrules: [{id: x, when: country in mine, decide: no}]"
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/a.txt").write_text("FR\n")
+    fields = {"country": "string"}
+    for place in (written(tmp_path / "rules", a=text), tmp_path / "rules/a.yaml"):
+        assert rules.load(place, fields).judge({"country": "FR"}).outcome == "no"
+    (tmp_path / "lists/a.txt").unlink()
+    (tmp_path / "lists/a.txt").symlink_to("/etc/hostname")
+    with pytest.raises(rules.CheckFailed, match="leads outside"):
+        rules.load(tmp_path / "rules", fields)
+
+
+def test_a_fresh_process_judges_without_a_model_runtime(tmp_path: Path) -> None:
+    """Loading and applying load neither onnxruntime, nor the engine, nor pandas."""
+    (tmp_path / "a.yaml").write_text("rules: [{id: x, when: amount > 1, decide: no}]")
+    script = (
+        "import rules, sys, pyarrow as pa\n"
+        "table = rules.load('a.yaml', {'amount': 'double'}).apply(pa.table({'amount': [1.0, 2.0]}))\n"
+        "assert table['outcome'].to_pylist() == [None, 'no']\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert not set(done.stdout.split()) & {
+        "onnxruntime",
+        "engine",
+        "embeddings",
+        "torch",
+        "sklearn",
+        "polars",
+    }
