@@ -1,4 +1,4 @@
-"""A seed and a number in, as many rules of five comparisons each out, in the words of all that evaluates them.
+"""A seed and a number in, as many rules of five comparisons each out, in the words of what evaluates them.
 
 The rules are about payments as `rows` makes them: amounts and counts of long tails, texts of which few are
 common, some values missing. Thresholds are round numbers taken from the data, so that a comparison lets a

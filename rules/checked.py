@@ -14,6 +14,7 @@ from rules import wire
 from rules.errors import UnreadableExpression
 from rules.expression import (
     BOOL,
+    CIDR,
     DOUBLE,
     INT,
     LIST,
@@ -44,7 +45,7 @@ FAILED = Literal("failed", None)
 _LOGIC = {"_&&_": "logical_and", "_||_": "logical_or", "!_": "logical_not"}
 _EQUALITY = {"_==_": "equals", "_!=_": "not_equals"}
 _NUMBERS = {INT, DOUBLE}
-_LIST_ELEMENTS = {"list(string)": STRING, "list(int)": INT, "list(double)": DOUBLE}
+_LIST_ELEMENTS = {"list(string)": STRING, "list(int)": INT, "list(double)": DOUBLE, CIDR: CIDR}
 
 
 def decode(text: str, checked: bytes, variables: Mapping[str, str] | None = None) -> CheckedExpression:
@@ -147,7 +148,7 @@ class Builder:
         arguments = tuple(self._node(child) for child in tree.children)
         if any(argument.type == FAILED.type for argument in arguments):
             return FAILED
-        if tree.value == "@in" and len(arguments) == 2:
+        if tree.value in ("@in", "in_ranges") and len(arguments) == 2:
             return self._membership(arguments[0], arguments[1], offset)
         for argument in arguments:
             if argument.type == LIST:
@@ -205,6 +206,9 @@ class Builder:
         )
 
     def _membership(self, needle: Node, elements: Node, offset: int) -> Node:
+        if isinstance(elements, ListName) and elements.element == CIDR and needle.type in (STRING, NULL):
+            # Not `@in`: CEL's runtimes know that of lists and maps alone, and take other functions by name.
+            return Call("in_ranges", (needle, elements), BOOL, offset)
         if isinstance(elements, ListName):
             if _comparable(needle.type, elements.element) and needle.type != LIST:
                 return Call("in_list", (needle, elements), BOOL, offset)
@@ -257,10 +261,11 @@ class Encoder:
                 self._type(identity, node.type)
                 return number + wire.block(3, wire.constant(node.type, node.value))
             case Name() | ListName():
-                kind = f"list({node.element})" if isinstance(node, ListName) else node.type
-                self._type(
-                    identity, kind if kind == TIMESTAMP or kind.startswith("list") else f"wrapper({kind})"
-                )
+                kind = node.type
+                if isinstance(node, ListName):
+                    kind = CIDR if node.element == CIDR else f"list({node.element})"
+                plain = kind in (TIMESTAMP, CIDR) or kind.startswith("list")
+                self._type(identity, kind if plain else f"wrapper({kind})")
                 self._reference(identity, wire.block(1, node.name.encode()))
                 return number + wire.block(4, wire.block(1, node.name.encode()))
             case ListLiteral():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class CheckedRules:
     variables: tuple[Variable, ...] = ()
 
     @property
-    def list_entries(self) -> dict[str, frozenset[Any]]:
+    def list_entries(self) -> dict[str, Collection[Any]]:
         """The entries of each list, as the evaluators take them."""
         return {name: values.entries for name, values in self.lists.items()}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from rules.checked import SUPPORTED, spoken
 from rules.errors import ExpressionProblem, nearest
+from rules.expression import CIDR
 
 _ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*)' \(in container '.*'\)")
@@ -195,6 +196,8 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
         return f"cannot {verb} {plain[0]} with {plain[1]} by '{operator}'", hint
     if operator == "in" and len(plain) == 2:
         article = "an" if plain[0] == "int" else "a"
+        if plain[1] == CIDR:
+            return f"{article} {plain[0]} is no IP address", "IP networks hold addresses written as text"
         return f"{article} {plain[0]} cannot be looked for in {plain[1]}", ""
     return f"'{operator}' does not take ({', '.join(plain)})", ""
 

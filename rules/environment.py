@@ -6,11 +6,12 @@ declared again, with the overloads of the standard library and those for an int 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from ipaddress import ip_address, ip_network
 from typing import Any
 
-from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Variable
+from rules.expression import BOOL, CIDR, DOUBLE, INT, STRING, TIMESTAMP, Variable
 
 _WRAPPERS = {
     BOOL: "google.protobuf.BoolValue",
@@ -51,7 +52,10 @@ def checking(variables: Mapping[str, Variable], lists: Mapping[str, str]) -> Any
         variable.name: cel.Type(_WRAPPERS[variable.type] if variable.nullable else _plain(variable.type))
         for variable in variables.values()
     }
-    types |= {name: cel.Type.List(cel.Type(element)) for name, element in lists.items()}
+    types |= {
+        name: cel.Type.AbstractType(CIDR) if element == CIDR else cel.Type.List(cel.Type(element))
+        for name, element in lists.items()
+    }
     config = cel.NewEnvConfigFromYaml(configuration())
     return cel.NewEnv(variables=types, config=config, extensions=[ext_strings.ExtStrings()])
 
@@ -61,7 +65,23 @@ def running(names: frozenset[str]) -> Any:
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_strings
 
-    return cel.NewEnv(variables=dict.fromkeys(names, cel.Type.DYN), extensions=[ext_strings.ExtStrings()])
+    ranges = cel.Overload("in_ranges", cel.Type.BOOL, [cel.Type.DYN, cel.Type.DYN], impl=in_ranges)
+    return cel.NewEnv(
+        variables=dict.fromkeys(names, cel.Type.DYN),
+        extensions=[
+            ext_strings.ExtStrings(),
+            cel.CelExtension("ranges", [cel.FunctionDecl("in_ranges", [ranges])]),
+        ],
+    )
+
+
+def in_ranges(text: Any, networks: Iterable[str]) -> bool:
+    """Say whether a text is an IP address in one of some networks, by Python's own `ipaddress`."""
+    try:
+        address = ip_address(text) if isinstance(text, str) and "%" not in text else None
+    except ValueError:
+        return False
+    return address is not None and any(address in ip_network(network) for network in networks)
 
 
 @cache
@@ -87,6 +107,7 @@ def configuration() -> str:
     overload("_==_", "equals", ("A", "A"), BOOL)
     overload("_!=_", "not_equals", ("A", "A"), BOOL)
     overload("@in", "in_list", ("A", "list(A)"), BOOL)
+    overload("@in", "in_ranges", (STRING, CIDR), BOOL)
     overload("@in", "in_map", ("A", "map(A,B)"), BOOL)
     overload("_?_:_", "conditional", (BOOL, "A", "A"), "A")
     words = dict(_ORDERINGS) | {name: word for name, word, _ in _ARITHMETIC}

@@ -9,6 +9,8 @@ from typing import Any
 BOOL, INT, DOUBLE, STRING, TIMESTAMP = "bool", "int", "double", "string", "timestamp"
 TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP)
 NULL, LIST = "null", "list"
+CIDR = "cidr"
+"""What a list of IP networks holds; a text is `in` such a list where it is an address in one of them."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ STAGES = ("before", "after")
 HIT_POLICIES = ("first", "priority")
 MODES = ("enforce", "shadow", "off")
 ON_UNKNOWN = ("skip", "fire", "review")
-LIST_TYPES = ("string", "int", "double")
+LIST_TYPES = ("string", "int", "double", "cidr")
 
 FILE_KEYS = ("filters", "description", "hit_policy", "lists", "rules")
 RULE_KEYS = (

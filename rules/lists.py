@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from rules.errors import Problem, nearest
+from rules.errors import Problem
 from rules.files import ListSource
+from rules.listfiles import read_entries
+from rules.members import TextSet
 from rules.reader import Document
 
 FOLDER = "lists/"
-MAX_LIST_BYTES = 64 * 1024 * 1024
-MAX_ENTRY = 10_000
-MAX_LIST_PROBLEMS = 20
-
-_WHOLE = re.compile(r"[-+]?[0-9]+")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class ListValues:
-    """A list as conditions see it; `type` is the rule language's type of every entry."""
+    """A list as conditions see it; `type` is the rule language's type of every entry, or `cidr`.
+
+    `entries` is a frozenset, or a compact set where there are many; a `RangeSet` for `cidr`.
+    """
 
     name: str
     type: str
-    entries: frozenset[Any]
+    entries: Collection[Any]
 
 
 def read_list_values(
@@ -38,8 +32,8 @@ def read_list_values(
 ) -> tuple[ListValues, bytes | None, list[Problem]]:
     """Read one declared list: its values, the bytes of its file if it has one, and what is wrong with it."""
     if source.file is None:
-        entries, kind, problems = _inline(source, document)
-        return ListValues(source.name, kind, entries), None, problems
+        written, kind, problems = _inline(source, document)
+        return ListValues(source.name, kind, written), None, problems
     empty = ListValues(source.name, source.type, frozenset())
     if not source.file:  # the form has a problem already
         return empty, None, []
@@ -53,10 +47,9 @@ def read_list_values(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         return empty, None, [document.problem(at, f"the list file '{source.file}' cannot be read: {reason}")]
-    parsed = _parse(data, source.column, source.type)
+    entries, found = read_entries(data, source.column, source.type)
     problems = [
-        Problem(source.file, line, column, message, hint, text)
-        for line, column, message, hint, text in parsed[1]
+        Problem(source.file, line, column, message, hint, text) for line, column, message, hint, text in found
     ]
     if source.column is None and source.file.endswith(".csv"):
         problems = [
@@ -64,7 +57,9 @@ def read_list_values(
                 at, "a CSV file needs 'column'", "as {file: lists/devices.csv, column: device_id}"
             )
         ]
-    return ListValues(source.name, source.type, parsed[0]), data, problems
+    if isinstance(entries, TextSet) and entries.data == data:
+        data = entries.data  # kept once, where the set was made of an equal file before
+    return ListValues(source.name, source.type, entries), data, problems
 
 
 def refused_path(path: str) -> str:
@@ -110,89 +105,3 @@ def _kind(entry: Any) -> str | None:
     if isinstance(entry, bool):
         return None
     return {str: "string", int: "int", float: "double"}.get(type(entry))
-
-
-_Found = tuple[int, int, str, str, str]
-
-
-@lru_cache(maxsize=16)
-def _parse(data: bytes, column: str | None, kind: str) -> tuple[frozenset[Any], tuple[_Found, ...]]:
-    """Read the entries of a list file.
-
-    An edit of a rule leaves the lists as they are, so the last ones read are kept.
-    """
-    if len(data) > MAX_LIST_BYTES:
-        message = f"{len(data):,} bytes, and a list file holds at most {MAX_LIST_BYTES:,}"
-        return frozenset(), ((1, 1, message, "", ""),)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        place = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        message = f"not UTF-8: byte 0x{data[error.start]:02x}"
-        return frozenset(), ((*place, message, "save the file as UTF-8", ""),)
-    problems: list[_Found] = []
-    entries = set()
-    written = _lines(text) if column is None else _cells(text, column, problems)
-    convert = _CONVERSIONS[kind]
-    for line, entry in written:
-        if len(problems) >= MAX_LIST_PROBLEMS:
-            break
-        try:
-            entries.add(convert(entry))
-        except ValueError:
-            wanted = {"string": "text", "int": "a whole number", "double": "a number"}[kind]
-            problems.append((line, 1, f"an entry must be {wanted}, got '{entry[:60]}'", "", entry[:200]))
-    return frozenset(entries), tuple(problems)
-
-
-def _text(entry: str) -> str:
-    if len(entry) > MAX_ENTRY or "\0" in entry:
-        raise ValueError(entry)
-    return entry
-
-
-def _whole(entry: str) -> int:
-    # The length comes first: a number of a million digits takes long to read.
-    if len(entry) > 20 or not _WHOLE.fullmatch(entry) or not -(2**63) <= int(entry) < 2**63:
-        raise ValueError(entry)
-    return int(entry)
-
-
-def _number(entry: str) -> float:
-    number = float(entry) if len(entry) <= 40 and _NUMBER.fullmatch(entry) else math.inf
-    if not math.isfinite(number):
-        raise ValueError(entry)
-    return number
-
-
-_CONVERSIONS: dict[str, Callable[[str], Any]] = {"string": _text, "int": _whole, "double": _number}
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Give the entries of a text file: one a line, without empty lines and `#` comments."""
-    for number, line in enumerate(text.split("\n"), 1):
-        entry = line.strip()
-        if entry and not entry.startswith("#"):
-            yield number, entry
-
-
-def _cells(text: str, column: str, problems: list[_Found]) -> Iterable[tuple[int, str]]:
-    """Give the cells of one column of a CSV file with a header; empty cells are left out."""
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(rows, [])
-        if column not in header:
-            problems.append((1, 1, f"no column '{column}'", nearest(column, header), ",".join(header)))
-            return
-        at = header.index(column)
-        for row in rows:
-            if row and len(row) != len(header):
-                message = f"{len(row)} cells, and the header has {len(header)}"
-                problems.append((rows.line_num, 1, message, "", ",".join(row)[:200]))
-                if len(problems) >= MAX_LIST_PROBLEMS:
-                    return
-            elif row and (cell := row[at].strip()):
-                yield rows.line_num, cell
-    except csv.Error as error:
-        problems.append((rows.line_num, 1, f"not CSV: {error}", "", ""))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
+from types import CodeType
 from typing import Any, cast
 
 from rules.expression import (
@@ -29,6 +30,7 @@ from rules.expression import (
 from rules.functions import ERROR, SCOPE, TABLE
 from rules.functions.forms import Elements, Source, truth
 from rules.functions.table import Form, Function
+from rules.members import membership
 
 Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
@@ -39,9 +41,7 @@ CHUNK = 64
 """Conditions in one generated function: an edit generates one anew, and each costs a call a record."""
 
 KEPT = 256
-"""Generated functions kept for the next compile, if the lists they use are small."""
-
-SMALL = 10_000
+"""Generated functions whose code is kept for the next compile."""
 
 TALL = 12
 """Nested brackets after which a value gets a statement of its own: Python's parser has a limit."""
@@ -72,22 +72,22 @@ def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | 
 
 def compile_value(expression: CheckedExpression, lists: Lists | None = None) -> Callable[[Values], Any]:
     """Make a function of a record's values that gives the expression's value; None where there is none."""
-    generator = Generator(lists or {}, missing=True)
+    generator = Generator(missing=True)
     source = generator.source(expression.node)
     body = [*generator.statements, f"result = {source.value}", "return None if result is ERROR else result"]
     lines = ["def value(values):", *_indent(_loading(generator)), *_indent(body)]
-    function: Callable[[Values], Any] = _function(lines, "value", generator.scope)
+    function: Callable[[Values], Any] = _linked(_compiled(lines, "value", generator), lists or {})
     return function
 
 
 class Generator:
     """Turns nodes into Python source, and keeps the statements, names and constants that it needs.
 
-    `missing` says whether variables may be None. Both branches of one function share `names` and `scope`.
+    `missing` says whether variables may be None. Both branches of one function share names and constants.
     """
 
-    def __init__(self, lists: Lists, missing: bool, shared: Generator | None = None) -> None:
-        self.lists = lists
+    def __init__(self, missing: bool, shared: Generator | None = None) -> None:
+        self.lists: dict[tuple[str, str], str] = shared.lists if shared else {}
         self.missing = missing
         self.names: dict[str, str] = shared.names if shared else {}
         self.scope: dict[str, Any] = shared.scope if shared else {**SCOPE}
@@ -126,7 +126,7 @@ class Generator:
         return self._strict(row, [self.source(argument) for argument in node.arguments])
 
     def _form(self, row: Form, node: Call) -> Source:
-        if row.name == "@in":
+        if row.name in ("@in", "in_ranges"):
             needle = self._settled(self.source(node.arguments[0]))
             source = row.scalar(self, needle, self._elements(node.arguments[1], needle.type))
         elif row.name in ("_==_", "_!=_"):
@@ -194,7 +194,7 @@ class Generator:
         """Put the constants of each type into a set; the rest is compared one by one."""
         if isinstance(node, ListName):
             kind = DOUBLE if needle == DOUBLE else node.element
-            return Elements(((kind, self._set(kind, self.lists[node.name], node.name)),))
+            return Elements(((kind, self._list(kind, node.name)),))
         if not isinstance(node, ListLiteral):
             raise TypeError(f"no elements in {node!r}")
         constants: dict[str, list[Any]] = {}
@@ -203,18 +203,16 @@ class Generator:
                 constants.setdefault(needle if element.type == NULL else element.type, []).append(
                     element.value
                 )
-        sets = tuple((kind, self._set(kind, values, repr(values))) for kind, values in constants.items())
+        sets = tuple((kind, self._set(kind, values)) for kind, values in constants.items())
         others = (element for element in node.elements if not isinstance(element, Literal))
         return Elements(sets, tuple(self._settled(self.source(element)) for element in others))
 
-    def _set(self, kind: str, values: Collection[Any], key: str) -> str:
-        """Name a set. NaN is left out: it equals nothing, but a Python set finds it by identity."""
-        members = frozenset(
-            float(value) if kind == DOUBLE and value is not None else value
-            for value in values
-            if value == value
-        )
-        return self._constant(f"set of {kind}", members, key)
+    def _set(self, kind: str, values: Collection[Any]) -> str:
+        return self._constant(f"set of {kind}", membership(kind, values), repr(values))
+
+    def _list(self, kind: str, name: str) -> str:
+        """Name a list; its entries are put in place when the function is made."""
+        return self.lists.setdefault((kind, name), f"l{len(self.lists)}")
 
     def _constant(self, kind: str, value: Any, key: str | None = None) -> str:
         name = self.constants.setdefault(
@@ -236,41 +234,48 @@ class Generator:
 
 @dataclass(frozen=True)
 class _Likeness:
-    """What a generated function depends on: equal chunks are one function."""
+    """What generated code depends on: equal chunks have the same. Entries of lists are not in it."""
 
     checked: tuple[bytes, ...]
     first: int
-    lists: tuple[tuple[str, frozenset[Any]], ...]
     expressions: Sequence[CheckedExpression] = field(compare=False)
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """A function's code, what it names, and the lists that are still to be named: (type, list) → name."""
+
+    code: CodeType
+    name: str
+    scope: Mapping[str, Any]
+    lists: Mapping[tuple[str, str], str]
+
+
 def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
-    """Generate the function for a chunk, or give the one that was generated for its like."""
-    used = sorted(frozenset[str]().union(*(expression.lists for expression in expressions)))
-    if sum(len(lists[name]) for name in used) > SMALL:
-        return _conditions(expressions, first, lists)
-    entries = tuple((name, frozenset(lists[name])) for name in used)
-    return _kept(_Likeness(tuple(one.checked for one in expressions), first, entries, expressions))
+    """Make the function for a chunk, from the code that was generated for its like if there is some."""
+    function: Chunk = _linked(
+        _kept(_Likeness(tuple(one.checked for one in expressions), first, expressions)), lists
+    )
+    return function
 
 
 @lru_cache(maxsize=KEPT)
-def _kept(chunk: _Likeness) -> Chunk:
-    return _conditions(chunk.expressions, chunk.first, dict(chunk.lists))
+def _kept(chunk: _Likeness) -> _Compiled:
+    return _conditions(chunk.expressions, chunk.first)
 
 
-def _conditions(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
+def _conditions(expressions: Sequence[CheckedExpression], first: int) -> _Compiled:
     """Generate the function for a chunk: a branch for records that miss nothing, and one for the rest."""
-    whole = Generator(lists, missing=False)
+    whole = Generator(missing=False)
     body = _branch(whole, expressions, first)
-    general = Generator(lists, missing=True, shared=whole)
+    general = Generator(missing=True, shared=whole)
     other = _branch(general, expressions, first)
     lines = ["def conditions(values, true, unknown):", *_indent(_loading(whole))]
     if whole.names:
         lines.append(f"    if {' or '.join(f'{name} is None' for name in whole.names.values())}:")
         lines += _indent(_indent([*other, "return"]))
     lines += _indent([*body, "return"])
-    function: Chunk = _function(lines, "conditions", whole.scope)
-    return function
+    return _compiled(lines, "conditions", whole)
 
 
 def _branch(generator: Generator, expressions: Sequence[CheckedExpression], first: int) -> list[str]:
@@ -297,11 +302,19 @@ def _loading(generator: Generator) -> list[str]:
     return ["try:", f"    {targets} = load(values)", "except KeyError:", f"    {targets} = load_some(values)"]
 
 
-def _function(lines: list[str], name: str, scope: dict[str, Any]) -> Any:
+def _compiled(lines: list[str], name: str, generator: Generator) -> _Compiled:
     """Compile generated source. INVARIANT: it holds names made here, numbers, and the table's own words."""
+    code = compile("\n".join(lines), "<rules>", "exec")
+    return _Compiled(code, name, generator.scope, generator.lists)
+
+
+def _linked(compiled: _Compiled, lists: Lists) -> Any:
+    """Make the function, with the entries of these lists."""
+    scope = dict(compiled.scope)
+    scope |= {name: membership(kind, lists[which]) for (kind, which), name in compiled.lists.items()}
     scope["__builtins__"] = {}
-    exec(compile("\n".join(lines), "<rules>", "exec"), scope)
-    return scope[name]
+    exec(compiled.code, scope)
+    return scope[compiled.name]
 
 
 def _indent(lines: list[str]) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
-import pyarrow as pa
 
 from rules.expression import (
     BOOL,
@@ -27,6 +26,7 @@ from rules.expression import (
 from rules.functions import TABLE
 from rules.functions.forms import Column, Members, Truth, either, is_constant, present, settle, spread
 from rules.functions.table import Form, Function
+from rules.members import batch_membership
 from rules.scalar import Lists
 
 
@@ -105,7 +105,7 @@ class Plan:
 
     def _call(self, node: Call) -> Step:
         row = TABLE[node.overload]
-        if row.name == "@in":
+        if row.name in ("@in", "in_ranges"):
             return self._membership(node)
         if row.name in ("_&&_", "_||_"):
             return _junction(row.name, [self._step(one) for one in self._flat(node)])
@@ -262,17 +262,11 @@ def _members(node: Node, needle: str, lists: Lists) -> Members:
     constants: dict[str, list[Any]] = {}
     null = False
     if isinstance(node, ListName):
-        constants[DOUBLE if needle == DOUBLE else node.element] = list(lists[node.name])
+        kind = DOUBLE if needle == DOUBLE else node.element
+        return Members(((kind, batch_membership(kind, lists[node.name])),))
     for element in children(node):
         if isinstance(element, Literal) and element.type != NULL:
             constants.setdefault(element.type, []).append(element.value)
         null = null or (isinstance(element, Literal) and element.type == NULL)
-    return Members(tuple((kind, _array(kind, values)) for kind, values in constants.items()), (), null)
-
-
-def _array(kind: str, values: list[Any]) -> Any:
-    if kind == STRING:
-        return pa.array(dict.fromkeys(values), pa.string())
-    if kind == BOOL:
-        return frozenset(values)
-    return np.unique(np.array(values, dtype=np.float64 if kind == DOUBLE else np.int64))
+    sets = tuple((kind, batch_membership(kind, values)) for kind, values in constants.items())
+    return Members(sets, (), null)

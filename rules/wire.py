@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.errors import UnreadableExpression
-from rules.expression import BOOL, DOUBLE, INT, NULL, STRING, TIMESTAMP
+from rules.expression import BOOL, CIDR, DOUBLE, INT, NULL, STRING, TIMESTAMP
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 100
@@ -125,6 +125,8 @@ def type_message(name: str) -> bytes:
         return varint(5, 2)
     if name == NULL:
         return varint(2, 0)
+    if name == CIDR:
+        return block(14, block(1, name.encode()))
     return block(1, b"") if name == "dyn" else varint(3, _PRIMITIVE_CODES[name])
 
 
@@ -196,6 +198,8 @@ def _type(data: bytes, depth: int) -> str:
         if number == 6:
             elements = [_type(_message(v), depth + 1) for n, v in _fields(_message(value)) if n == 1]
             return f"list({elements[0] if elements else 'dyn'})"
+        if number == 14 and _text(value, 1) == CIDR:
+            return CIDR
         return {7: "map", 11: "type"}.get(number, "other")
     return "other"
 

@@ -105,7 +105,10 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The right side of `in` as data: constants by type, columns to compare with, whether null is in it."""
+    """The right side of `in` as data: constants by type, columns to compare with, whether null is in it.
+
+    Constants are an array of a few, a frozenset of bools, or a set that finds a column `among` its members.
+    """
 
     sets: tuple[tuple[str, Any], ...] = ()
     columns: tuple[Column | Truth, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules.expression import BOOL, DOUBLE, INT, NULL, STRING
@@ -27,8 +28,6 @@ from rules.functions.forms import (
     truth,
 )
 from rules.functions.table import Form
-
-FEW = 8
 
 
 def same_number(left: Any, right: Any) -> bool:
@@ -159,13 +158,31 @@ def _among(rows: int, a: Column | Truth, kind: str, constants: Any) -> np.ndarra
         chosen = [mask for value, mask in ((True, a.true), (False, a.falsity)) if value in constants]
         return np.asarray(np.logical_or.reduce(chosen)) if chosen else np.zeros(rows, dtype=bool)
     values = spread(rows, a.type, a.values) if is_constant(a.values) else a.values
-    if a.type == STRING:
-        return np.asarray(pc.is_in(values, value_set=constants).to_numpy(zero_copy_only=False), dtype=bool)
     if kind == DOUBLE:
         values = values.astype(np.float64, copy=False)
-    if len(constants) <= FEW:
-        return np.asarray(np.logical_or.reduce([values == constant for constant in constants]))
-    return np.asarray(np.isin(values, constants))
+    if not isinstance(constants, np.ndarray | pa.Array):
+        return np.asarray(constants.among(values))
+    if a.type == STRING:
+        return np.asarray(pc.is_in(values, value_set=constants).to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(np.logical_or.reduce([values == constant for constant in constants]))
+
+
+def in_ranges_source(writer: Writer, a: Source, elements: Elements) -> Source:
+    """Whether a text is an address in one of the networks; a missing one is in none."""
+    guards, name = writer.once(a)
+    ((_, ranges),) = elements.sets
+    return guarded(guards, f"{name} in {ranges}", a.height + 2)
+
+
+def in_ranges_columns(rows: int, a: Column | Truth, members: Members) -> Truth:
+    """Whether a text is an address in one of the networks; a missing one is in none."""
+    ((_, ranges),) = members.sets
+    found = np.zeros(rows, dtype=bool)
+    if isinstance(a, Column) and a.type == STRING:
+        found = ranges.among(spread(rows, STRING, a.values) if is_constant(a.values) else a.values)
+    if a.null is not None:
+        found = found & ~a.null
+    return settle(found, None if a.error is None else ~a.error)
 
 
 def conditional_source(writer: Writer, c: Source, x: Source, y: Source) -> Source:
@@ -242,6 +259,7 @@ FORMS: list[Form] = [
     Form("_==_", "equals", equals_source, equals_columns),
     Form("_!=_", "not_equals", not_equals_source, not_equals_columns),
     Form("@in", "in_list", in_source, in_columns),
+    Form("in_ranges", "in_ranges", in_ranges_source, in_ranges_columns),
     Form("_?_:_", "conditional", conditional_source, conditional_columns),
 ]
 SCOPE: dict[str, Any] = {"same_number": same_number, "as_double": as_double}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rules import columnar, reference, scalar
 from rules.cel import Checker, decode
 from rules.columns import ARROW_TYPES
-from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, TYPES, CheckedExpression, Variable
+from rules.expression import BOOL, CIDR, DOUBLE, INT, STRING, TIMESTAMP, TYPES, CheckedExpression, Variable
 from rules.functions import FORMS, ROWS
 from rules.hits import Hits
 from rules.reference import UNKNOWN
@@ -27,11 +27,12 @@ NAMES = {
     TIMESTAMP: ("at", "before"),
 }
 TYPE_OF = {name: kind for kind, names in NAMES.items() for name in names}
-LISTS = {"words": STRING, "numbers": INT, "rates": DOUBLE}
+LISTS = {"words": STRING, "numbers": INT, "rates": DOUBLE, "networks": CIDR}
 LIST_VALUES: dict[str, frozenset[Any]] = {
     "words": frozenset(["", "a", "KP", "é", "a\0b"]),
     "numbers": frozenset([0, 1, -1, 2**63 - 1, 2**53 + 1]),
     "rates": frozenset([0.0, 1.0, 0.5, 2.0**53, math.inf]),
+    "networks": frozenset(["10.0.0.0/8", "11.0.0.0/9", "192.0.2.7", "2001:db8::/33", "::1"]),
 }
 LOW, HIGH = -(2**63), 2**63 - 1
 
@@ -39,6 +40,8 @@ TEXTS = st.one_of(
     st.sampled_from(
         ["", "a", "A", "KP", "é", "É", " a ", "a\0b", "\0", "12", "-7", "1e3", "0x1F", "nan", "true", "𝄞z"]
     ),
+    st.sampled_from(["10.1.2.3", "11.127.255.255", "11.128.0.0", "192.0.2.7", "010.1.2.3", "10.1.2.3 "]),
+    st.sampled_from(["::1", "2001:DB8::ff", "2001:db8:8000::", "::ffff:10.0.0.1", "::1%lo", "10.1.2"]),
     st.text(st.characters(codec="utf-8"), max_size=5),
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -122,6 +125,8 @@ def form_expressions(draw: st.DrawFn, overload: str, kind: str, depth: int) -> s
         # Beside a name, which may be null itself, CEL lets null stand.
         null = st.just("null") if first in TYPE_OF else st.nothing()
         return f"({test} ? {first} : {draw(st.one_of(expressions(kind, depth), null))})"
+    if overload == "in_ranges":
+        return f"(({draw(expressions(STRING, depth))}) in networks)"
     compared = draw(st.sampled_from(TYPES))
     left = draw(expressions(compared, depth))
     alike = st.sampled_from((INT, DOUBLE)) if compared in (INT, DOUBLE) else st.just(compared)

@@ -1,0 +1,389 @@
+"""Sets of a million texts or numbers in little more memory than their bytes: buckets over arrays.
+
+A text is where it stands in a buffer (the list file's own bytes, mostly), a number is its 64 bits. The
+members of a bucket stand side by side: one text is found in a step or two, and a column in a few passes.
+INVARIANT: a hash only says where to look; a member is found by comparing all its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Set
+from functools import cached_property
+from struct import Struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rules.expression import BOOL, CIDR, DOUBLE, STRING
+from rules.ranges import RangeSet
+
+BLOCK = 32_768
+LONGEST = 65_535
+"""Bytes of the longest text: its length takes 16 bits of a slot."""
+FEW = 8
+"""Members that a column is compared with one by one."""
+
+_MASK = 2**64 - 1
+_TAG = 16  # bits of the hash kept in a slot: most texts that are no members are told apart by them
+_KEEP = np.array([2 ** (8 * size) - 1 for size in range(9)], dtype=np.uint64)
+_WORD = np.uint64
+_AS_DOUBLE, _AS_INT = Struct("<d").pack, Struct("<Q").unpack
+
+
+class TextSet(Set[str]):
+    """A set of texts over a buffer of UTF-8 bytes.
+
+    Beside the buffer it takes 8 bytes a text and 4 a bucket, of which there are one to two a text.
+    """
+
+    def __init__(self, data: bytes, starts: np.ndarray, lengths: np.ndarray) -> None:
+        """Make the set of the texts `data[start : start + length]`, each valid UTF-8; repeated ones are one.
+
+        **Shape**: `(n,)` int64 starts and lengths; no length above `LONGEST`.
+        """
+        self.data = data
+        self._seed, self._factor = _keys(data)
+        self._longest = int(lengths.max(initial=0))
+        self._bits = max(len(starts).bit_length(), 4)
+        words = _Words(data)
+        order, hashes = self._ordered(words, starts, lengths)
+        tags = hashes >> _WORD(64 - self._bits - _TAG) & _WORD(2**_TAG - 1)
+        slots = starts[order].astype(np.uint64) << _WORD(32)
+        slots |= lengths[order].astype(np.uint64) << _WORD(_TAG)
+        self._slots = slots | tags
+        self._firsts = _firsts(hashes >> _WORD(64 - self._bits), self._bits)
+        self._one_slot, self._one_first = self._slots.data, self._firsts.data
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> TextSet:
+        """Make the set of texts that stand in no file."""
+        encoded = [text.encode() for text in texts]
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        return cls(b"".join(encoded), np.cumsum(lengths) - lengths, lengths)
+
+    @classmethod
+    def _from_iterable(cls, members: Iterable[Any]) -> Any:
+        return frozenset(members)  # what & and | give
+
+    def __contains__(self, text: object) -> bool:
+        if not isinstance(text, str):
+            return False
+        sought = text.encode(errors="surrogatepass")
+        size = len(sought)
+        if size > self._longest:
+            return False
+        state, factor = self._seed + size, self._factor
+        for place in range(0, size or 1, 8):
+            state = ((state ^ int.from_bytes(sought[place : place + 8], "little")) * factor) & _MASK
+            state ^= state >> 32
+        bucket = state >> (64 - self._bits)
+        like = size << _TAG | (state >> (64 - self._bits - _TAG) & (2**_TAG - 1))
+        for place in range(self._one_first[bucket], self._one_first[bucket + 1]):
+            slot = self._one_slot[place]
+            if slot & 0xFFFF_FFFF == like:
+                start = slot >> 32
+                if self.data[start : start + size] == sought:
+                    return True
+        return False
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes beside its buffer."""
+        return int(self._slots.nbytes + self._firsts.nbytes)
+
+    def __iter__(self) -> Iterator[str]:
+        for slot in self._one_slot:
+            start = slot >> 32
+            yield self.data[start : start + (slot >> _TAG & LONGEST)].decode()
+
+    def among(self, texts: pa.Array) -> np.ndarray:
+        """Say which texts of a column are members; a null is none.
+
+        **Shape**: n strings → `(n,)` bool.
+        """
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+        words = _Words(b"" if data is None else data)
+        found = np.zeros(len(texts), dtype=bool)
+        for begin in range(0, len(texts), BLOCK):
+            bounds = ends[begin : begin + BLOCK + 1]
+            starts = bounds[:-1]
+            found[begin : begin + BLOCK] = self._find(words, starts, bounds[1:] - starts)
+        if texts.null_count:
+            found &= texts.is_valid().to_numpy(zero_copy_only=False)
+        return found
+
+    @cached_property
+    def _words(self) -> _Words:
+        return _Words(self.data)
+
+    def _find(self, words: _Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Look a block of texts up: buckets first, then slot by slot for those that are still open."""
+        found = np.zeros(len(starts), dtype=bool)
+        hashes = self._hashes(words, starts, lengths)
+        buckets = (hashes >> _WORD(64 - self._bits)).view(np.int64)
+        tags = hashes >> _WORD(64 - self._bits - _TAG) & _WORD(2**_TAG - 1)
+        like = (lengths.view(np.uint64) << _WORD(_TAG) | tags).astype(np.uint32)
+        place, end = self._firsts.take(buckets), self._firsts.take(buckets + 1)
+        rows = np.flatnonzero((place < end) & (lengths <= self._longest))
+        place, end, like = place[rows], end[rows], like[rows]
+        while rows.size:
+            slots = self._slots.take(place)
+            alike = np.flatnonzero(slots.astype(np.uint32) == like)
+            ours, theirs = slots[alike], rows[alike]
+            same = _equal(
+                self._words, (ours >> _WORD(32)).view(np.int64), words, starts[theirs], lengths[theirs]
+            )
+            found[theirs[same]] = True
+            place += np.uint32(1)
+            rest = np.flatnonzero((place < end) & ~found[rows])
+            rows, place, end, like = rows[rest], place[rest], end[rest], like[rest]
+        return found
+
+    def _hashes(self, words: _Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Hash texts, the 8 bytes of a word at a time: `__contains__` does the same for one."""
+        state = _WORD(self._seed) + lengths.astype(np.uint64)
+        factor = _WORD(self._factor)
+        state ^= words.at(starts, lengths)
+        state *= factor
+        state ^= state >> _WORD(32)
+        longest = int(lengths.max(initial=0))
+        for place in range(8, min(longest, self._longest + 8), 8):
+            rows = np.flatnonzero(lengths > place)
+            some = (state[rows] ^ words.at(starts[rows] + place, lengths[rows] - place)) * factor
+            state[rows] = some ^ (some >> _WORD(32))
+        return state
+
+    def _ordered(
+        self, words: _Words, starts: np.ndarray, lengths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give the texts in the order of their hashes, each once, and the upper bits of those hashes."""
+        count = len(starts)
+        low = _WORD(max(count - 1, 1).bit_length())
+        keys = np.empty(count, dtype=np.uint64)
+        for begin in range(0, count, BLOCK):
+            some = slice(begin, begin + BLOCK)
+            hashes = self._hashes(words, starts[some], lengths[some])
+            keys[some] = hashes >> low << low | np.arange(begin, begin + len(hashes), dtype=np.uint64)
+        keys.sort()  # the lower bits are a text's number: far faster than sorting numbers by hashes
+        order = (keys & ((_WORD(1) << low) - _WORD(1))).view(np.int64)
+        keys >>= low
+        alike = np.flatnonzero(keys[1:] == keys[:-1])
+        if alike.size:
+            kept = ~self._repeated(words, starts, lengths, order, alike)
+            order, keys = order[kept], keys[kept]
+        keys <<= low
+        return order, keys
+
+    def _repeated(
+        self,
+        words: _Words,
+        starts: np.ndarray,
+        lengths: np.ndarray,
+        order: np.ndarray,
+        alike: np.ndarray,
+    ) -> np.ndarray:
+        """Say which texts stand earlier in their run of equal hashes; `alike` are all but a run's last."""
+        one, next_one = order[alike], order[alike + 1]
+        same = lengths[one] == lengths[next_one]
+        pair = np.flatnonzero(same)
+        same[pair] = _equal(words, starts[one[pair]], words, starts[next_one[pair]], lengths[one[pair]])
+        repeated = np.zeros(len(order), dtype=bool)
+        repeated[alike[same] + 1] = True
+        # Two texts of one hash may stand in turns: such a run, a rare one, is gone through singly.
+        runs = np.zeros(len(order), dtype=np.int64)
+        runs[1:] = 1
+        runs[alike + 1] = 0
+        runs = np.cumsum(runs)
+        seen: set[tuple[int, bytes]] = set()
+        for at in np.flatnonzero(np.isin(runs, runs[alike[~same]])).tolist():
+            start = int(starts[order[at]])
+            text = int(runs[at]), self.data[start : start + int(lengths[order[at]])]
+            repeated[at] = text in seen
+            seen.add(text)
+        return repeated
+
+
+class NumberSet(Set[Any]):
+    """A set of int64 or of float64, each by its 64 bits; NaN is in none, and -0.0 is 0.0.
+
+    It takes 8 bytes a number and 4 a bucket, of which there are one to two a number.
+    """
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        """Make the set of `(n,)` int64 or float64; repeated ones count once."""
+        self._double = numbers.dtype == np.float64
+        bits = np.sort(_bits(numbers[numbers == numbers] if self._double else numbers))
+        bits = bits[np.concatenate([np.ones(min(len(bits), 1), dtype=bool), bits[1:] != bits[:-1]])]
+        self._seed, self._factor = _keys(bits.tobytes())
+        self._bits = max(len(bits).bit_length(), 4)
+        order, buckets = self._ordered(bits)
+        self._slots, self._firsts = bits[order], _firsts(buckets, self._bits)
+        self._one_slot, self._one_first = self._slots.data, self._firsts.data
+
+    @classmethod
+    def _from_iterable(cls, members: Iterable[Any]) -> Any:
+        return frozenset(members)  # what & and | give
+
+    def __contains__(self, number: object) -> bool:
+        if self._double:
+            if not isinstance(number, float) or number != number:
+                return False
+            bits = _AS_INT(_AS_DOUBLE(number + 0.0))[0]
+        elif isinstance(number, int) and -(2**63) <= number < 2**63:
+            bits = number & _MASK
+        else:
+            return False
+        mixed = ((bits ^ bits >> 32 ^ self._seed) * self._factor) & _MASK
+        bucket = mixed >> (64 - self._bits)
+        for place in range(self._one_first[bucket], self._one_first[bucket + 1]):
+            if self._one_slot[place] == bits:
+                return True
+        return False
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes."""
+        return int(self._slots.nbytes + self._firsts.nbytes)
+
+    def __iter__(self) -> Iterator[Any]:
+        numbers: list[Any] = self._numbers().tolist()
+        return iter(numbers)
+
+    def among(self, numbers: np.ndarray) -> np.ndarray:
+        """Say which numbers, of the set's own type, are members.
+
+        **Shape**: `(n,)` → `(n,)` bool.
+        """
+        bits = _bits(numbers)
+        found = np.zeros(len(bits), dtype=bool)
+        for begin in range(0, len(bits), BLOCK):
+            found[begin : begin + BLOCK] = self._find(bits[begin : begin + BLOCK])
+        return found
+
+    @cached_property
+    def doubles(self) -> NumberSet:
+        """The set as a double sees it: its ints widened."""
+        return self if self._double else NumberSet(self._numbers().astype(np.float64))
+
+    def _numbers(self) -> np.ndarray:
+        numbers: np.ndarray = self._slots.view(np.float64 if self._double else np.int64)
+        return numbers
+
+    def _mixed(self, bits: np.ndarray) -> np.ndarray:
+        mixed = bits ^ bits >> _WORD(32) ^ _WORD(self._seed)
+        mixed *= _WORD(self._factor)
+        return np.asarray(mixed)
+
+    def _ordered(self, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the numbers in the order of their hashes, and the bucket of each."""
+        low = _WORD(max(len(bits) - 1, 1).bit_length())
+        keys = self._mixed(bits) >> low << low | np.arange(len(bits), dtype=np.uint64)
+        keys.sort()
+        order = (keys & ((_WORD(1) << low) - _WORD(1))).view(np.int64)
+        return order, keys >> _WORD(64 - self._bits)
+
+    def _find(self, bits: np.ndarray) -> np.ndarray:
+        buckets = (self._mixed(bits) >> _WORD(64 - self._bits)).view(np.int64)
+        place, end = self._firsts.take(buckets), self._firsts.take(buckets + 1)
+        found = np.zeros(len(bits), dtype=bool)
+        rows = np.flatnonzero(place < end)
+        place, end = place[rows], end[rows]
+        while rows.size:
+            same = self._slots.take(place) == bits[rows]
+            found[rows[same]] = True
+            place += np.uint32(1)
+            rest = np.flatnonzero((place < end) & ~same)
+            rows, place, end = rows[rest], place[rest], end[rest]
+        return found
+
+
+class _Words:
+    """Bytes read 8 at a time, at any place."""
+
+    def __init__(self, data: Any) -> None:
+        size = len(data)
+        self._last = max(size, 8) - 8
+        self._words = np.ndarray(
+            (self._last + 1,), "<u8", data if size >= 8 else bytes(data).ljust(8, b"\0"), strides=(1,)
+        )
+
+    def at(self, places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Give the word at each place, without the bytes from `sizes` on."""
+        if places.max(initial=0) > self._last:
+            # The last bytes of the buffer: a word that ends with it, moved down.
+            near = np.minimum(places, self._last)
+            beyond = np.minimum(places - near, 7).astype(np.uint64)
+            words = self._words[near] >> (beyond << _WORD(3))
+        else:
+            words = self._words[places]
+        words &= _KEEP.take(sizes, mode="clip")
+        return np.asarray(words)
+
+
+def _equal(ours: _Words, at: np.ndarray, theirs: _Words, places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Compare texts of equal sizes, word by word: `(n,)` places each → `(n,)` bool."""
+    same = ours.at(at, sizes) == theirs.at(places, sizes)
+    for word in range(8, int(sizes.max(initial=0)), 8):
+        rows = np.flatnonzero(same & (sizes > word))
+        if not rows.size:
+            break
+        left = sizes[rows] - word
+        same[rows] = ours.at(at[rows] + word, left) == theirs.at(places[rows] + word, left)
+    return np.asarray(same)
+
+
+def _keys(data: bytes) -> tuple[int, int]:
+    """Give a hash's seed and odd factor out of what it hashes: nobody can write entries that collide."""
+    drawn = hashlib.sha256(data).digest()
+    return int.from_bytes(drawn[:8], "little") >> 8, int.from_bytes(drawn[8:16], "little") | 1
+
+
+def _firsts(buckets: np.ndarray, bits: int) -> np.ndarray:
+    """Give where each bucket begins, and after the last where it ends, from the members' rising buckets."""
+    counts = np.bincount(buckets.view(np.int64), minlength=2**bits)
+    firsts = np.zeros(2**bits + 1, dtype=np.uint32)
+    np.cumsum(counts, out=firsts[1:])
+    return firsts
+
+
+def _bits(numbers: np.ndarray) -> np.ndarray:
+    if numbers.dtype == np.float64:
+        numbers = numbers + 0.0
+    return np.ascontiguousarray(numbers).view(np.uint64)
+
+
+def membership(kind: str, values: Collection[Any]) -> Any:
+    """Give the entries of a list so that one value of a type can be looked up: `value in membership(…)`.
+
+    `kind` is the type looked up, or `cidr`. NaN is left out: it equals nothing, but a frozenset finds it by
+    identity.
+    """
+    if kind == CIDR:
+        return values if isinstance(values, RangeSet) else RangeSet.of(values)
+    if isinstance(values, NumberSet):
+        return values.doubles if kind == DOUBLE else values
+    if isinstance(values, TextSet):
+        return values
+    return frozenset(
+        float(value) if kind == DOUBLE and value is not None else value for value in values if value == value
+    )
+
+
+def batch_membership(kind: str, values: Collection[Any]) -> Any:
+    """Give the entries of a list so that a column can be looked up: a set with `among`, a few as an array."""
+    members = membership(kind, values)
+    if not isinstance(members, frozenset) or kind == BOOL:
+        return members
+    if kind == STRING:
+        return TextSet.of(members) if len(members) > FEW else pa.array(members, pa.string())
+    numbers = np.array(list(members), dtype=np.float64 if kind == DOUBLE else np.int64)
+    return NumberSet(numbers) if len(numbers) > FEW else numbers
