@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rules import tree as trees
 from rules import wire
-from rules.checked import Builder, Trouble, decode, express, widen
-from rules.diagnosis import diagnose, place
+from rules.build import Builder, Trouble, widen
+from rules.checked import decode, express
+from rules.diagnosis import DEEP_HINT, TOO_DEEP, diagnose, place
 from rules.environment import checking
-from rules.errors import ExpressionProblem, ExpressionProblems, nearest
+from rules.errors import ExpressionProblem, ExpressionProblems, UnreadableExpression, nearest
 from rules.expression import (
     DOUBLE,
     INT,
@@ -80,7 +82,14 @@ class Checker:
                 line, column, "a character that no text may hold (NUL, or half a surrogate pair)"
             )
             raise ExpressionProblems(text, [problem])
-        builder = Builder(wire.read(self._compile(text)))
+        try:
+            return self._built(text, trees.read(self._compile(text)), expected)
+        except UnreadableExpression:
+            # Loops within loops are deeper as trees than as text.
+            raise ExpressionProblems(text, [ExpressionProblem(1, 1, TOO_DEEP, DEEP_HINT)]) from None
+
+    def _built(self, text: str, parsed: trees.Parsed, expected: tuple[str, ...]) -> CheckedExpression:
+        builder = Builder(parsed)
         node = builder.build()
         if builder.problems:
             raise ExpressionProblems(text, (_placed(text, trouble) for trouble in builder.problems))

@@ -105,9 +105,13 @@ class Block:
         self._lifted = lifted
         self._kept: dict[int, Column | Truth] = {}
         self._distinct: Column | None = None
+        self._outer: Block | None = None
+        self._entries: dict[int, Column] = {}
 
     def get(self, key: int) -> Column | Truth:
-        """Evaluate one node; a shared one once."""
+        """Evaluate one node; a shared one once, and outside a quantifier what does not hang on its entry."""
+        if self._outer is not None and key not in self._plan.bound:
+            return self._outer.get(key)
         kept = self._kept.get(key)
         if kept is None:
             kept = self._plan.steps[key](self)
@@ -141,12 +145,23 @@ class Block:
             return self._distinct
         return self._columns.block(name, self._start, self._stop)
 
+    def element(self, number: int) -> Column:
+        """Give the entry that a quantifier is at."""
+        return self._entries[number]
+
+    def at(self, number: int, entry: Column) -> Block:
+        """Give the same rows with a quantifier at another entry."""
+        inner = Block(self._plan, self._columns, self._start, self._stop, self._lifted)
+        inner._distinct, inner._outer = self._distinct, self
+        inner._entries = {**self._entries, number: entry}
+        return inner
+
     def gather(self, key: int, name: str) -> Column | Truth | None:
         """Give a node that reads one text column by its results per distinct text; None if not worth it.
 
         The distinct texts, and a null after them, are evaluated once a batch, as a block of their own.
         """
-        if self._distinct is not None:
+        if self._distinct is not None or key in self._plan.bound:
             return None
         if key not in self._lifted:
             texts = self._columns[name]

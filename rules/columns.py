@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules.errors import RulesError
-from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP
+from rules.expression import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP
 from rules.functions.forms import Column, Truth
 
 ARROW_TYPES = {
@@ -21,6 +21,7 @@ ARROW_TYPES = {
     DOUBLE: pa.float64(),
     STRING: pa.string(),
     TIMESTAMP: pa.timestamp("us", "UTC"),
+    DURATION: pa.duration("us"),
 }
 FEW = 5
 # A text column is coded where values come back: in the first rows, at most this share may be distinct.
@@ -69,7 +70,7 @@ class Plain:
     def __init__(self, kind: str, array: pa.Array) -> None:
         self.type = kind
         self.null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        if kind == TIMESTAMP:
+        if kind in (TIMESTAMP, DURATION):
             array = array.cast(pa.int64())
         if self.null is not None:
             array = array.fill_null(False if kind == BOOL else 0)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from rules.checked import SUPPORTED, spoken
+from rules.build import spoken
 from rules.errors import ExpressionProblem, nearest
 from rules.expression import CIDR
+from rules.foreign import FUNCTIONS
+
+MACROS = ("all", "exists", "exists_one", "filter", "has", "map")
+SUPPORTED = sorted(
+    {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and name[0] != "@"} - {"@max", "@min"}
+)
 
 _ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*)' \(in container '.*'\)")
@@ -54,6 +60,7 @@ _CALLS = {
     "matches": "write it after the text: memo.matches('^[A-Z]+$')",
     **dict.fromkeys(("lowerAscii", "upperAscii", "trim"), "write it after the text: memo.trim()"),
 }
+DEEP_HINT = "split the condition into several rules"
 TOO_DEEP = "nested too deeply (CEL reads 32 levels of calls, brackets or chained operators)"
 _INVALID_INT = re.compile(r"invalid u?int literal")
 _RESERVED = re.compile(r"reserved identifier: (\w+)")
@@ -85,7 +92,7 @@ def diagnose(text: str, said: str, variables: Mapping[str, str]) -> list[Express
                 break
     if not problems:
         message = TOO_DEEP if "recursion" in said else _STATUS.sub("", said.split("\n")[0])
-        hint = "split the condition into several rules" if "recursion" in said else ""
+        hint = DEEP_HINT if "recursion" in said else ""
         problems.append(ExpressionProblem(1, 1, message, hint))
     return sorted(dict.fromkeys(problems))
 
@@ -102,7 +109,7 @@ def _explain(
     line, column = at
     source = lines[line - 1] if line <= len(lines) else ""
     if "recursion" in said:
-        return ExpressionProblem(line, column, TOO_DEEP, "split the condition into several rules")
+        return ExpressionProblem(line, column, TOO_DEEP, DEEP_HINT)
     if found := _UNDECLARED.match(said):
         return _undeclared(source, line, column, found[1], variables)
     if found := _NO_OVERLOAD.match(said):

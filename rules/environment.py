@@ -11,7 +11,7 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from rules.expression import BOOL, CIDR, DOUBLE, INT, STRING, TIMESTAMP, Variable
+from rules.expression import BOOL, CIDR, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Variable
 
 _WRAPPERS = {
     BOOL: "google.protobuf.BoolValue",
@@ -19,6 +19,7 @@ _WRAPPERS = {
     DOUBLE: "google.protobuf.DoubleValue",
     STRING: "google.protobuf.StringValue",
     TIMESTAMP: "google.protobuf.Timestamp",
+    DURATION: "google.protobuf.Duration",
 }
 _IDS = {INT: "int64", "uint": "uint64"}
 _MIXED = ((INT, DOUBLE), (DOUBLE, INT))
@@ -46,7 +47,6 @@ _TIMES = (
 def checking(variables: Mapping[str, Variable], lists: Mapping[str, str]) -> Any:
     """Make the environment for checking: declared names with their types, nullable ones as wrappers."""
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_strings
 
     types = {
         variable.name: cel.Type(_WRAPPERS[variable.type] if variable.nullable else _plain(variable.type))
@@ -57,19 +57,18 @@ def checking(variables: Mapping[str, Variable], lists: Mapping[str, str]) -> Any
         for name, element in lists.items()
     }
     config = cel.NewEnvConfigFromYaml(configuration())
-    return cel.NewEnv(variables=types, config=config, extensions=[ext_strings.ExtStrings()])
+    return cel.NewEnv(variables=types, config=config, extensions=_extensions())
 
 
 def running(names: frozenset[str]) -> Any:
     """Make the environment for evaluation: every name may hold anything, null too."""
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_strings
 
     ranges = cel.Overload("in_ranges", cel.Type.BOOL, [cel.Type.DYN, cel.Type.DYN], impl=in_ranges)
     return cel.NewEnv(
         variables=dict.fromkeys(names, cel.Type.DYN),
         extensions=[
-            ext_strings.ExtStrings(),
+            *_extensions(),
             cel.CelExtension("ranges", [cel.FunctionDecl("in_ranges", [ranges])]),
         ],
     )
@@ -137,4 +136,10 @@ def _type(name: str) -> str:
 
 
 def _plain(kind: str) -> str:
-    return _WRAPPERS[TIMESTAMP] if kind == TIMESTAMP else kind
+    return _WRAPPERS[kind] if kind in (TIMESTAMP, DURATION) else kind
+
+
+def _extensions() -> list[Any]:
+    from cel_expr_python.ext import ext_math, ext_strings
+
+    return [ext_strings.ExtStrings(), ext_math.ExtMath()]

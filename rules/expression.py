@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-BOOL, INT, DOUBLE, STRING, TIMESTAMP = "bool", "int", "double", "string", "timestamp"
-TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP)
+BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION = "bool", "int", "double", "string", "timestamp", "duration"
+TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
 NULL, LIST = "null", "list"
 CIDR = "cidr"
 """What a list of IP networks holds; a text is `in` such a list where it is an address in one of them."""
@@ -31,7 +31,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant. A timestamp is held as int microseconds since the epoch, UTC; null as None."""
+    """A constant. Timestamps (since the epoch) and durations are int microseconds; null is None."""
 
     type: str
     value: Any
@@ -49,7 +49,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class ListName:
-    """A declared list, on the right of `in`."""
+    """A declared list, on the right of `in` or looped over by a quantifier."""
 
     name: str
     element: str
@@ -76,7 +76,46 @@ class Call:
     offset: int = field(default=-1, compare=False)
 
 
-Node = Literal | Name | ListName | ListLiteral | Call
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The entry that a quantifier is at, numbered from 0 by how many quantifiers stand around it."""
+
+    number: int
+    type: str
+    offset: int = field(default=-1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantifier:
+    """`all` or `exists` over a declared list: Kleene's `&&` or `||` of the body for every entry.
+
+    `number` is that of the `Element`s in the body which stand for the entry.
+    """
+
+    kind: str
+    number: int
+    over: ListName
+    body: Node
+    offset: int = field(default=-1, compare=False)
+    type: str = BOOL
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A part that only the CEL runtime evaluates, record by record: bytes of its own, and the names it reads.
+
+    Its result is a bool, int, double or string, null, or no value. `why` says what the fast evaluators lack.
+    """
+
+    checked: bytes
+    type: str
+    inputs: tuple[Name | ListName, ...]
+    why: str = field(compare=False)
+    offset: int = field(default=-1, compare=False)
+    tree: Any = field(default=None, compare=False, repr=False)
+
+
+Node = Literal | Name | ListName | ListLiteral | Call | Element | Quantifier | Foreign
 
 
 @dataclass(frozen=True)
@@ -84,6 +123,7 @@ class CheckedExpression:
     """One expression that checked: its text as written, its type, and its normal form as nodes and as bytes.
 
     `checked` is a `cel.expr.CheckedExpr` message in one deterministic encoding: equal nodes, equal bytes.
+    `row_by_row` says where the text has what only the CEL runtime evaluates, and why: (offset, why).
     """
 
     text: str
@@ -92,13 +132,22 @@ class CheckedExpression:
     variables: frozenset[str]
     lists: frozenset[str]
     checked: bytes = field(repr=False)
+    row_by_row: tuple[tuple[int, str], ...] = field(default=(), compare=False)
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """Give the nodes directly below."""
-    if isinstance(node, Call):
-        return node.arguments
-    return node.elements if isinstance(node, ListLiteral) else ()
+    match node:
+        case Call():
+            return node.arguments
+        case ListLiteral():
+            return node.elements
+        case Quantifier():
+            return node.over, node.body
+        case Foreign():
+            return node.inputs
+        case _:
+            return ()
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -128,6 +177,12 @@ class Keys:
                 parts = ("name", node.type, node.name)
             case ListName():
                 parts = ("list", node.element, node.name)
+            case Element():
+                parts = ("element", node.type, node.number)
+            case Quantifier():
+                parts = (node.kind, node.number, self[node.over], self[node.body])
+            case Foreign():
+                parts = ("foreign", node.type, node.checked)
             case _:
                 label = node.overload if isinstance(node, Call) else "elements"
                 parts = (label, node.type, *(self[child] for child in children(node)))

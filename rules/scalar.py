@@ -16,17 +16,22 @@ from typing import Any, cast
 from rules.expression import (
     BOOL,
     DOUBLE,
+    DURATION,
     INT,
     NULL,
     TIMESTAMP,
     Call,
     CheckedExpression,
+    Element,
+    Foreign,
     ListLiteral,
     ListName,
     Literal,
     Name,
     Node,
+    Quantifier,
 )
+from rules.foreign_values import one_record
 from rules.functions import ERROR, SCOPE, TABLE
 from rules.functions.forms import Elements, Source, truth
 from rules.functions.table import Form, Function
@@ -36,6 +41,7 @@ Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
 Conditions = Callable[[Values], tuple[list[int], list[int]]]
 Chunk = Callable[[Values, list[int], list[int]], None]
+Link = Callable[[Lists], Any]
 
 CHUNK = 64
 """Conditions in one generated function: an edit generates one anew, and each costs a call a record."""
@@ -88,6 +94,7 @@ class Generator:
 
     def __init__(self, missing: bool, shared: Generator | None = None) -> None:
         self.lists: dict[tuple[str, str], str] = shared.lists if shared else {}
+        self.links: dict[tuple[str, str], tuple[str, Link]] = shared.links if shared else {}
         self.missing = missing
         self.names: dict[str, str] = shared.names if shared else {}
         self.scope: dict[str, Any] = shared.scope if shared else {**SCOPE}
@@ -118,6 +125,12 @@ class Generator:
             return self._literal(node)
         if isinstance(node, Name):
             return self._name(node)
+        if isinstance(node, Element):
+            return self._element(node)
+        if isinstance(node, Quantifier):
+            return self._quantifier(node)
+        if isinstance(node, Foreign):
+            return self._foreign(node)
         if not isinstance(node, Call):
             raise TypeError(f"no source for {node!r}")
         row = TABLE[node.overload]
@@ -177,7 +190,7 @@ class Generator:
             return Source(NULL, "None", null=True, atom=True, true="False", false="False")
         if node.type == BOOL:
             return Source(BOOL, str(node.value), atom=True, true=str(node.value), false=str(not node.value))
-        if node.type in (INT, TIMESTAMP) and isinstance(node.value, int):
+        if node.type in (INT, TIMESTAMP, DURATION) and isinstance(node.value, int):
             return Source(node.type, f"({int(node.value)!r})", atom=True)
         if node.type == DOUBLE and -_FINITE < node.value < _FINITE:
             return Source(DOUBLE, f"({float(node.value)!r})", atom=True)
@@ -189,6 +202,33 @@ class Generator:
             false = f"({name} is False)"
             return Source(BOOL, name, null=self.missing, atom=True, true=f"({name} is True)", false=false)
         return Source(node.type, name, null=self.missing, atom=True)
+
+    def _element(self, node: Element) -> Source:
+        name = f"e{node.number}"
+        return Source(node.type, name, atom=True)
+
+    def _quantifier(self, node: Quantifier) -> Source:
+        """Loop over a list in statements of their own, until the result is settled."""
+        outer, self.statements = self.statements, []
+        body = self.source(node.body)
+        within, self.statements = self.statements, outer
+        name = self._temporary()
+        which = node.over.name
+        entries = self._linked("entries", which, lambda lists: tuple(lists[which]))
+        start = node.kind == "exists"
+        ends, goes_on = (body.true, body.false) if start else (body.false, body.true)
+        lines = [*within, f"if {ends}:", f"    {name} = {start}", "    break"]
+        if body.open:
+            lines += [f"if not {goes_on}: {name} = ERROR"]
+        self.statements += [f"{name} = {not start}", f"for e{node.number} in {entries}:", *_indent(lines)]
+        return Source(BOOL, name, False, body.open, True, f"({name} is True)", f"({name} is False)")
+
+    def _foreign(self, node: Foreign) -> Source:
+        """Call the CEL runtime, in a statement of its own."""
+        values = [self._name(one).value for one in node.inputs if isinstance(one, Name)]
+        function = self._linked("foreign", repr(node.checked), lambda lists: one_record(node, lists))
+        call = f"{function}({', '.join(values)})"
+        return self._named(Source(node.type, call, null=True, error=True))
 
     def _elements(self, node: Node, needle: str) -> Elements:
         """Put the constants of each type into a set; the rest is compared one by one."""
@@ -213,6 +253,11 @@ class Generator:
     def _list(self, kind: str, name: str) -> str:
         """Name a list; its entries are put in place when the function is made."""
         return self.lists.setdefault((kind, name), f"l{len(self.lists)}")
+
+    def _linked(self, kind: str, key: str, make: Link) -> str:
+        """Name what is made of the lists when the function is made."""
+        name, _ = self.links.setdefault((kind, key), (f"f{len(self.links)}", make))
+        return name
 
     def _constant(self, kind: str, value: Any, key: str | None = None) -> str:
         name = self.constants.setdefault(
@@ -243,12 +288,13 @@ class _Likeness:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A function's code, what it names, and the lists that are still to be named: (type, list) → name."""
+    """A function's code, what it names, and what is still to be named: lists by (type, list), and links."""
 
     code: CodeType
     name: str
     scope: Mapping[str, Any]
     lists: Mapping[tuple[str, str], str]
+    links: tuple[tuple[str, Link], ...]
 
 
 def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
@@ -305,13 +351,14 @@ def _loading(generator: Generator) -> list[str]:
 def _compiled(lines: list[str], name: str, generator: Generator) -> _Compiled:
     """Compile generated source. INVARIANT: it holds names made here, numbers, and the table's own words."""
     code = compile("\n".join(lines), "<rules>", "exec")
-    return _Compiled(code, name, generator.scope, generator.lists)
+    return _Compiled(code, name, generator.scope, generator.lists, tuple(generator.links.values()))
 
 
 def _linked(compiled: _Compiled, lists: Lists) -> Any:
     """Make the function, with the entries of these lists."""
     scope = dict(compiled.scope)
     scope |= {name: membership(kind, lists[which]) for (kind, which), name in compiled.lists.items()}
+    scope |= {name: make(lists) for name, make in compiled.links}
     scope["__builtins__"] = {}
     exec(compiled.code, scope)
     return scope[compiled.name]

@@ -14,15 +14,19 @@ from rules.expression import (
     NULL,
     STRING,
     Call,
+    Element,
+    Foreign,
     Keys,
     ListLiteral,
     ListName,
     Literal,
     Name,
     Node,
+    Quantifier,
     children,
     walk,
 )
+from rules.foreign_values import many_records
 from rules.functions import TABLE
 from rules.functions.forms import Column, Members, Truth, either, is_constant, present, settle, spread
 from rules.functions.table import Form, Function
@@ -51,12 +55,23 @@ class Rows(Protocol):
         """Give a node by way of the distinct texts of a column, if that is worth it."""
         ...
 
+    def element(self, number: int) -> Column | Truth:
+        """Give the entry that a quantifier is at."""
+        ...
+
+    def at(self, number: int, entry: Column) -> Rows:
+        """Give the same rows with a quantifier at another entry."""
+        ...
+
 
 Step = Callable[[Rows], Column | Truth]
 
 
 class Plan:
-    """Steps by node number. Nodes of equal structure are one, whichever expressions they are in."""
+    """Steps by node number. Nodes of equal structure are one, whichever expressions they are in.
+
+    `bound` are the nodes whose value hangs on the entry that a quantifier around them is at.
+    """
 
     def __init__(self, roots: Sequence[Node], lists: Lists) -> None:
         self.steps: dict[int, Step] = {}
@@ -64,6 +79,7 @@ class Plan:
         self._lists = lists
         self._keys = Keys()
         self._numbers: dict[int, int] = {}
+        self.bound: set[int] = set()
         self.roots = [self._number(root) for root in roots]
         self.shared = self._shared(roots)
         for root in roots:
@@ -75,7 +91,16 @@ class Plan:
             self._numbers[id(one)] = self._keys[one]
             if isinstance(one, Name):
                 self.types[one.name] = one.type
+            if isinstance(one, Quantifier):
+                self._bind(one.body)
         return self._numbers[id(node)]
+
+    def _bind(self, node: Node) -> bool:
+        """Note which nodes of a quantifier's body hang on its entry, or on that of one around it."""
+        below = [self._bind(child) for child in children(node)]
+        if hangs := isinstance(node, Element) or any(below):
+            self.bound.add(self._keys[node])
+        return hangs
 
     def _shared(self, roots: Sequence[Node]) -> frozenset[int]:
         """Find the nodes that are asked for more than once: by different parents, or as a condition too."""
@@ -98,6 +123,12 @@ class Plan:
             self.steps[key] = _literal(node)
         elif isinstance(node, Name):
             self.steps[key] = _name(node.name)
+        elif isinstance(node, Element):
+            self.steps[key] = _element(node.number)
+        elif isinstance(node, Quantifier | Foreign):
+            name = _one_text(node)
+            step = self._quantifier(node) if isinstance(node, Quantifier) else _foreign(node, self._lists)
+            self.steps[key] = step if name is None else _gathered(key, name, step)
         elif isinstance(node, Call):
             name, step = _one_text(node), self._call(node)
             self.steps[key] = step if name is None else _gathered(key, name, step)
@@ -133,6 +164,31 @@ class Plan:
                 found.append(argument)
         return found
 
+    def _quantifier(self, node: Quantifier) -> Step:
+        """Evaluate the body for each entry, until every row is settled."""
+        body, number = self._step(node.body), node.number
+        entries = [
+            Column(node.over.element, _constant(Literal(node.over.element, entry)))
+            for entry in self._lists[node.over.name]
+        ]
+        some = node.kind == "exists"
+
+        def step(rows: Rows) -> Truth:
+            settled = np.zeros(rows.rows, dtype=bool)
+            unsettled: np.ndarray | None = None
+            for entry in entries:
+                result = rows.at(number, entry).truth(body)
+                settled = settled | (result.true if some else result.falsity)
+                if result.false is not None:
+                    unsettled = either(unsettled, ~(result.true | result.false))
+                if settled.all():
+                    break
+            left = ~settled if unsettled is None else ~(settled | unsettled)
+            true, false = (settled, left) if some else (left, settled)
+            return Truth(true, None if unsettled is None else false)
+
+        return step
+
     def _membership(self, node: Call) -> Step:
         needle, elements = node.arguments
         members = _members(elements, needle.type, self._lists)
@@ -150,6 +206,16 @@ class Plan:
 
 def _name(name: str) -> Step:
     return lambda rows: rows.column(name)
+
+
+def _element(number: int) -> Step:
+    return lambda rows: rows.element(number)
+
+
+def _foreign(node: Foreign, lists: Lists) -> Step:
+    names = [one.name for one in node.inputs if isinstance(one, Name)]
+    evaluate = many_records(node, lists)
+    return lambda rows: evaluate(rows.rows, [rows.column(name) for name in names])
 
 
 def _literal(node: Literal) -> Step:
@@ -248,7 +314,7 @@ def _strict(row: Function, keys: Sequence[int]) -> Step:
     return step
 
 
-def _one_text(node: Call) -> str | None:
+def _one_text(node: Node) -> str | None:
     """Name the text column that a node reads, if it reads nothing else."""
     names = {(one.name, one.type) for one in walk(node) if isinstance(one, Name)}
     if len(names) != 1:

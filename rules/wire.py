@@ -1,21 +1,19 @@
-"""The bytes of a `cel.expr.CheckedExpr` message, read into a plain syntax tree and written from fields.
+"""The fields of protobuf messages, read and written, and CEL's messages of constants and types.
 
-Written by hand rather than with a protobuf library: nothing more to install, one deterministic
-encoding (ids in pre-order, maps in id order), and limits of our own on what hostile bytes may ask for.
+Written by hand rather than with a protobuf library: nothing more to install, one deterministic encoding, and
+limits of our own on what hostile bytes may ask for.
 Field numbers: https://github.com/google/cel-spec/tree/master/proto/cel/expr
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 from rules.errors import UnreadableExpression
-from rules.expression import BOOL, CIDR, DOUBLE, INT, NULL, STRING, TIMESTAMP
+from rules.expression import BOOL, CIDR, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP
 
-MAX_BYTES = 2_000_000
 MAX_DEPTH = 100
 TYPE_URL = b"type.googleapis.com/cel.expr.CheckedExpr"
 
@@ -24,61 +22,14 @@ _SMALL = [bytes([value]) for value in range(0x80)]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _PRIMITIVES = {1: BOOL, 2: INT, 3: "uint", 4: DOUBLE, 5: STRING, 6: "bytes"}
 _PRIMITIVE_CODES = {name: code for code, name in _PRIMITIVES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """One node as the message has it.
-
-    kind: `constant` (type, value), `name` (value), `call` (value = function; `member` if the first child
-    is its target), `list`, or `other` (value = what it is).
-    """
-
-    id: int
-    kind: str
-    value: Any = None
-    type: str = ""
-    children: tuple[Tree, ...] = ()
-    member: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A message read: the tree, the type of each node (still bytes), and where each stands in the text."""
-
-    tree: Tree
-    types: Mapping[int, bytes]
-    positions: dict[int, int] = field(default_factory=dict)
-
-
-def read(data: bytes) -> Parsed:
-    """Read a CheckedExpr message.
-
-    Raises UnreadableExpression where the bytes are too many, nested too deeply, cut short or no such message.
-    """
-    if len(data) > MAX_BYTES:
-        raise UnreadableExpression(f"a checked expression of {len(data)} bytes; at most {MAX_BYTES} are read")
-    tree: Tree | None = None
-    types: dict[int, bytes] = {}
-    positions: dict[int, int] = {}
-    for number, value in _fields(data):
-        if number == 3:
-            key, entry = _entry(value)
-            types[key] = entry
-        elif number == 4:
-            tree = _expression(_message(value), 1)
-        elif number == 5:
-            positions = _positions(_message(value))
-    if tree is None:
-        raise UnreadableExpression("a checked expression without an expression in it")
-    return Parsed(tree, types, positions)
+_WELL_KNOWN = {2: TIMESTAMP, 3: DURATION}
 
 
 def unwrap(data: bytes) -> bytes:
     """Take the CheckedExpr out of the google.protobuf.Any that the CEL library serialises."""
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 2:
-            return _message(value)
+            return message(value)
     raise UnreadableExpression("a serialised expression without a value")
 
 
@@ -108,121 +59,63 @@ def constant(type_name: str, value: Any) -> bytes:
         return varint(1, 0)
     if type_name == BOOL:
         return varint(2, int(value))
-    if type_name == INT:
-        return varint(3, value)
+    if type_name in (INT, "uint"):
+        return varint(3 if type_name == INT else 4, value)
     if type_name == DOUBLE:
         return _key(5, _FIXED64) + struct.pack("<d", value)
-    return block(6, value.encode())
+    if type_name not in (STRING, "bytes"):
+        raise UnreadableExpression("a checked expression with a constant of an unknown kind")
+    return block(6, value.encode()) if type_name == STRING else block(7, value)
 
 
 def type_message(name: str) -> bytes:
-    """Write a Type message; `list(int)` and the like are lists, `wrapper(int)` may be null."""
-    if name.startswith("list("):
-        return block(6, block(1, type_message(name[5:-1])))
-    if name.startswith("wrapper("):
-        return varint(4, _PRIMITIVE_CODES[name[8:-1]])
-    if name == TIMESTAMP:
-        return varint(5, 2)
+    """Write a Type message; `list(int)` and `map(string, int)` have parts; `wrapper(int)` may be null."""
+    head, _, rest = name.partition("(")
+    if head == "list":
+        return block(6, block(1, type_message(rest[:-1])))
+    if head == "map":
+        key, _, value = rest[:-1].partition(", ")
+        return block(7, block(1, type_message(key)) + block(2, type_message(value)))
+    if head == "wrapper":
+        return varint(4, _PRIMITIVE_CODES[rest[:-1]])
+    if name in (TIMESTAMP, DURATION):
+        return varint(5, 2 if name == TIMESTAMP else 3)
     if name == NULL:
         return varint(2, 0)
+    if name == "type":
+        return block(11, b"")
     if name == CIDR:
         return block(14, block(1, name.encode()))
-    return block(1, b"") if name == "dyn" else varint(3, _PRIMITIVE_CODES[name])
-
-
-def _expression(data: bytes, depth: int) -> Tree:
-    if depth > MAX_DEPTH:
-        raise UnreadableExpression(f"a checked expression nested more than {MAX_DEPTH} deep")
-    node_id, tree = 0, None
-    for number, value in _fields(data):
-        if number == 2:
-            node_id = _signed(_integer(value))
-        elif number == 3:
-            tree = _constant(_message(value))
-        elif number == 4:
-            tree = Tree(0, "name", _text(value, 1))
-        elif number == 6:
-            tree = _call(_message(value), depth)
-        elif number == 7:
-            elements = [_message(v) for n, v in _fields(_message(value)) if n == 1]
-            tree = Tree(0, "list", children=tuple(_expression(element, depth + 1) for element in elements))
-        elif number in (5, 8, 9):
-            tree = Tree(0, "other", {5: "a field selection", 8: "a map or message", 9: "a macro"}[number])
-    if tree is None:
-        raise UnreadableExpression("a checked expression with an empty node")
-    return Tree(node_id, tree.kind, tree.value, tree.type, tree.children, tree.member)
-
-
-def _call(data: bytes, depth: int) -> Tree:
-    function, target, arguments = "", [], []
-    for number, value in _fields(data):
-        if number == 1:
-            target = [_expression(_message(value), depth + 1)]
-        elif number == 2:
-            function = _decode(value)
-        elif number == 3:
-            arguments.append(_expression(_message(value), depth + 1))
-    return Tree(0, "call", function, children=(*target, *arguments), member=bool(target))
-
-
-def _constant(data: bytes) -> Tree:
-    for number, value in _fields(data):
-        if number == 1:
-            return Tree(0, "constant", None, NULL)
-        if number == 2:
-            return Tree(0, "constant", bool(_integer(value)), BOOL)
-        if number == 3:
-            return Tree(0, "constant", _signed(_integer(value)), INT)
-        if number == 5:
-            return Tree(0, "constant", _double(value), DOUBLE)
-        if number == 6:
-            return Tree(0, "constant", _decode(value), STRING)
-        return Tree(0, "constant", None, {4: "uint", 7: "bytes"}.get(number, "other"))
-    raise UnreadableExpression("a checked expression with an empty constant")
+    code = _PRIMITIVE_CODES.get(name)
+    return block(1, b"") if code is None else varint(3, code)
 
 
 def _type(data: bytes, depth: int) -> str:
     if depth > MAX_DEPTH:
         raise UnreadableExpression(f"a type nested more than {MAX_DEPTH} deep")
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1:
             return "dyn"
         if number == 2:
             return NULL
         if number == 3:
-            return _PRIMITIVES.get(_integer(value), "other")
+            return _PRIMITIVES.get(integer(value), "other")
         if number == 4:
-            return f"wrapper({_PRIMITIVES.get(_integer(value), 'other')})"
+            wrapped = _PRIMITIVES.get(integer(value))
+            return f"wrapper({wrapped})" if wrapped else "other"
         if number == 5:
-            return {2: TIMESTAMP, 3: "duration"}.get(_integer(value), "other")
-        if number == 6:
-            elements = [_type(_message(v), depth + 1) for n, v in _fields(_message(value)) if n == 1]
-            return f"list({elements[0] if elements else 'dyn'})"
-        if number == 14 and _text(value, 1) == CIDR:
-            return CIDR
-        return {7: "map", 11: "type"}.get(number, "other")
+            return _WELL_KNOWN.get(integer(value), "other")
+        if number in (6, 7):
+            parts = dict(fields(message(value)))
+            below = [_type(message(parts[n]), depth + 1) if n in parts else "dyn" for n in (1, 2)]
+            return f"list({below[0]})" if number == 6 else f"map({below[0]}, {below[1]})"
+        if number == 14:
+            return CIDR if dict(fields(message(value))).get(1) == CIDR.encode() else "other"
+        return {11: "type"}.get(number, "other")
     return "other"
 
 
-def _positions(source_info: bytes) -> dict[int, int]:
-    positions = {}
-    for number, value in _fields(source_info):
-        if number == 4:
-            entry = dict(_fields(_message(value)))
-            positions[_signed(_integer(entry.get(1, 0)))] = _signed(_integer(entry.get(2, 0)))
-    return positions
-
-
-def _entry(value: int | bytes) -> tuple[int, bytes]:
-    entry = dict(_fields(_message(value)))
-    return _signed(_integer(entry.get(1, 0))), _message(entry.get(2, b""))
-
-
-def _text(value: int | bytes, number: int) -> str:
-    return _decode(dict(_fields(_message(value))).get(number, b""))
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+def fields(data: bytes) -> Iterator[tuple[int, Any]]:
     """Give each field's number and raw value; a fixed 64-bit value comes as its eight bytes."""
     position, end = 0, len(data)
     while position < end:
@@ -265,32 +158,48 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
     raise UnreadableExpression("a checked expression cut short")
 
 
-def _message(value: int | bytes) -> bytes:
+def packed(value: int | bytes) -> tuple[int, ...]:
+    """Give the integers of a repeated field, packed or one by one."""
+    if isinstance(value, int):
+        return (value,)
+    numbers, position = [], 0
+    while position < len(value):
+        number, position = _read_varint(value, position)
+        numbers.append(number)
+    return tuple(numbers)
+
+
+def message(value: int | bytes) -> bytes:
+    """Take a value for a message, a text or bytes."""
     if isinstance(value, int):
         raise UnreadableExpression("a checked expression with a number where a message belongs")
     return value
 
 
-def _integer(value: int | bytes) -> int:
+def integer(value: int | bytes) -> int:
+    """Take a value for a number."""
     if isinstance(value, int):
         return value
     raise UnreadableExpression("a checked expression with a message where a number belongs")
 
 
-def _double(value: int | bytes) -> float:
+def double(value: int | bytes) -> float:
+    """Take a value for a double."""
     if isinstance(value, int) or len(value) != 8:
         raise UnreadableExpression("a checked expression with a malformed double")
     return float(struct.unpack("<d", value)[0])
 
 
-def _decode(value: int | bytes) -> str:
+def decoded(value: int | bytes) -> str:
+    """Take a value for a text."""
     try:
-        return _message(value).decode()
+        return message(value).decode()
     except UnicodeDecodeError:
         raise UnreadableExpression("a checked expression with text that is not UTF-8") from None
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
+    """Take 64 bits for two's complement."""
     return value - (1 << 64) if value >> 63 else value
 
 

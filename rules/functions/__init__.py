@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.functions import arithmetic, clock, comparison, conversion, logic, text
+from rules.functions import arithmetic, clock, comparison, conversion, logic, span, text, zone
 from rules.functions.table import ERROR, Form, Function
 
 ROWS: tuple[Function, ...] = (
@@ -16,6 +16,8 @@ ROWS: tuple[Function, ...] = (
     *text.ROWS,
     *conversion.ROWS,
     *clock.ROWS,
+    *span.ROWS,
+    *zone.ROWS,
 )
 FORMS: tuple[Form, ...] = tuple(logic.FORMS)
 TABLE: dict[str, Function | Form] = {
@@ -31,6 +33,8 @@ SCOPE: dict[str, Any] = {
     **text.SCOPE,
     **conversion.SCOPE,
     **clock.SCOPE,
+    **span.SCOPE,
+    **zone.SCOPE,
     **logic.SCOPE,
 }
 

@@ -1,4 +1,4 @@
-"""Ordering: < <= > >= over numbers, timestamps, booleans and text (by code point)."""
+"""Ordering: < <= > >= over numbers, timestamps, durations, booleans and text (by code point)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP
+from rules.expression import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP
 from rules.functions.table import Function
 from rules.functions.text import mask
 
-_TYPES = {BOOL: BOOL, INT: "int64", DOUBLE: DOUBLE, STRING: STRING, TIMESTAMP: TIMESTAMP}
+_TYPES = {BOOL: BOOL, INT: "int64", DOUBLE: DOUBLE, STRING: STRING, TIMESTAMP: TIMESTAMP, DURATION: DURATION}
 
 
 def _ordering(

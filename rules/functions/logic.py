@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rules.expression import BOOL, DOUBLE, INT, NULL, STRING
+from rules.expression import BOOL, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP
 from rules.functions.forms import (
     Column,
     Elements,
@@ -222,7 +222,13 @@ def conditional_columns(rows: int, c: Truth, x: Column | Truth, y: Column | Trut
     return Column(kind, np.where(c.true, left, right), null, error)
 
 
-_BLANK: dict[str, Any] = {INT: np.int64(0), DOUBLE: np.float64(0), STRING: "", "timestamp": np.int64(0)}
+_BLANK: dict[str, Any] = {
+    INT: np.int64(0),
+    DOUBLE: np.float64(0),
+    STRING: "",
+    TIMESTAMP: np.int64(0),
+    DURATION: np.int64(0),
+}
 
 
 def guarded(guards: list[str], core: str, height: int) -> Source:

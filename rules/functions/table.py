@@ -28,7 +28,8 @@ class Function:
     may use what its family's SCOPE names, and gives ERROR where there is no value if `fails`.
     `columnar` takes arrays (or, for a literal, one value) without nulls and gives an array; if `fails`, the
     array and a mask of the rows that have no value.
-    Texts are Arrow string arrays, all else NumPy arrays: bool, int64, float64, timestamps int64 microseconds.
+    Texts are Arrow string arrays, all else NumPy arrays: bool, int64, float64, timestamps and durations int64
+    microseconds. `zoned`: the last argument is a time zone, always a literal.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Function:
     columnar: Callable[..., Any]
     fails: bool = False
     member: bool = False
+    zoned: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,21 @@ from hypothesis import strategies as st
 from rules import columnar, reference, scalar
 from rules.cel import Checker, decode
 from rules.columns import ARROW_TYPES
-from rules.expression import BOOL, CIDR, DOUBLE, INT, STRING, TIMESTAMP, TYPES, CheckedExpression, Variable
+from rules.expression import (
+    BOOL,
+    CIDR,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    TYPES,
+    CheckedExpression,
+    Variable,
+)
 from rules.functions import FORMS, ROWS
+from rules.functions.clock import format_timestamp
+from rules.functions.span import LONGEST, SHORTEST, format_duration
 from rules.hits import Hits
 from rules.reference import UNKNOWN
 
@@ -25,6 +38,7 @@ NAMES = {
     DOUBLE: ("amount", "scores.fraud"),
     STRING: ("country", "memo"),
     TIMESTAMP: ("at", "before"),
+    DURATION: ("lasting", "within"),
 }
 TYPE_OF = {name: kind for kind, names in NAMES.items() for name in names}
 LISTS = {"words": STRING, "numbers": INT, "rates": DOUBLE, "networks": CIDR}
@@ -61,7 +75,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from([0, -1, 951_782_400_000_000, 1_709_164_800_000_000, 4_102_444_799_999_999]),
         st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999),
     ),
+    DURATION: st.one_of(
+        st.sampled_from([0, 1, -1, 999_999, 3_600_000_000, -5_400_000_000, SHORTEST, LONGEST]),
+        st.integers(SHORTEST, LONGEST),
+    ),
 }
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "+05:30", "-8:00", "UTC", "")
 PATTERNS = ("^a", "[0-9]+", "é", "^$", r"\d", "(?i)kp", "a.b", r"^\s*$")
 
 CHECKER = Checker([Variable(name, kind) for name, kind in TYPE_OF.items()], LISTS)
@@ -78,9 +97,9 @@ def literal(kind: str) -> st.SearchStrategy[str]:
         return finite.map(
             lambda value: repr(value) if "." in repr(value) else repr(value).replace("e", ".0e")
         )
+    if kind == DURATION:
+        return VALUES[DURATION].map(lambda value: f"duration('{format_duration(value)}')")
     if kind == TIMESTAMP:
-        from rules.functions.clock import format_timestamp
-
         return VALUES[TIMESTAMP].map(lambda value: f"timestamp('{format_timestamp(value)}')")
     return TEXTS.map(lambda text: "'" + "".join(f"\\U{ord(c):08x}" for c in text) + "'")
 
@@ -106,6 +125,8 @@ def expressions(draw: st.DrawFn, kind: str, depth: int = 3) -> str:
         pattern = draw(st.sampled_from(PATTERNS))
         text = draw(expressions(STRING, below))
         return f"({text}).matches(r'{pattern}')" if chosen.member else f"matches({text}, r'{pattern}')"
+    if chosen.zoned:
+        return f"({draw(expressions(TIMESTAMP, below))}).{chosen.name}('{draw(st.sampled_from(ZONES))}')"
     # NaN as text depends on the platform; a variable is never NaN.
     below = 0 if chosen.overload == "double_to_string" else below
     arguments = [draw(expressions(argument, below)) for argument in chosen.arguments]
@@ -247,6 +268,8 @@ def test_every_row_agrees(row: Any, data: st.DataObject) -> None:
     """Every row of the table is right on its own, on plain variables and literals."""
     if row.name == "matches":
         arguments = [data.draw(expressions(STRING, 0)), f"r'{data.draw(st.sampled_from(PATTERNS))}'"]
+    elif row.zoned:
+        arguments = [data.draw(expressions(TIMESTAMP, 0)), f"'{data.draw(st.sampled_from(ZONES))}'"]
     else:
         arguments = [data.draw(expressions(argument, 0)) for argument in row.arguments]
     agree(written(row.name, row.member, arguments), row.result, data.draw(st.one_of(RECORDS, WHOLE_RECORDS)))

@@ -15,7 +15,19 @@ from rules.cel import Checker
 from rules.checked import express
 from rules.columns import ARROW_TYPES
 from rules.errors import ExpressionProblems
-from rules.expression import NULL, TYPES, Call, CheckedExpression, ListLiteral, Literal, Name, Node, Variable
+from rules.expression import (
+    NULL,
+    TYPES,
+    Call,
+    CheckedExpression,
+    ListLiteral,
+    Literal,
+    Name,
+    Node,
+    Variable,
+    walk,
+)
+from rules.functions import TABLE
 from rules.reference import UNKNOWN
 
 ROWS = Path(__file__).parents[3].parent / "shared" / "conformance" / "cel.jsonl"
@@ -33,6 +45,7 @@ def plain(tagged: dict[str, Any]) -> Any:
         "int": lambda: int(tagged["v"]),
         "double": lambda: float(tagged["v"]),
         "timestamp": lambda: int(tagged["s"]) * 1_000_000 + int(tagged["n"]) // 1000,
+        "duration": lambda: int(tagged["s"]) * 1_000_000 + int(int(tagged["n"]) / 1000),
     }
     return read[tagged["t"]]()
 
@@ -65,7 +78,7 @@ def equal(left: Any, right: Any) -> bool:
 
 def everywhere(expression: CheckedExpression, values: dict[str, Any]) -> list[Any]:
     """Evaluate by record and by column, the column two rows long."""
-    types = {node.name: node.type for node in _nodes(expression.node) if isinstance(node, Name)}
+    types = {node.name: node.type for node in walk(expression.node) if isinstance(node, Name)}
     names, arrays = ["row"], [pa.array([0, 1])]
     for name, kind in types.items():
         names.append(name)
@@ -113,16 +126,11 @@ def _lift(node: Node, constants: dict[str, Any]) -> Node:
         constants[name] = node.value
         return Name(name, node.type)
     if isinstance(node, Call):
-        kept = 1 if node.overload in ("matches", "matches_string") else len(node.arguments)
+        row = TABLE[node.overload]
+        fixed = row.name == "matches" or getattr(row, "zoned", False)
+        kept = 1 if fixed else len(node.arguments)
         lifted = tuple(_lift(child, constants) for child in node.arguments[:kept])
         return Call(node.overload, lifted + node.arguments[kept:], node.type)
     if isinstance(node, ListLiteral):
         return ListLiteral(tuple(_lift(child, constants) for child in node.elements))
     return node
-
-
-def _nodes(node: Node) -> list[Node]:
-    below = (
-        node.arguments if isinstance(node, Call) else node.elements if isinstance(node, ListLiteral) else ()
-    )
-    return [node, *(one for child in below for one in _nodes(child))]

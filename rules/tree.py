@@ -1,0 +1,302 @@
+"""A `cel.expr.CheckedExpr` message as a plain syntax tree: bytes in, a tree out, and the same way back.
+
+Reading has limits of our own on what hostile bytes may ask for; writing is one deterministic encoding: ids in
+pre-order, references and types in id order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rules import wire
+from rules.errors import UnreadableExpression
+from rules.expression import BOOL, DOUBLE, INT, NULL, STRING
+from rules.wire import block, decoded, fields, integer, message, signed, varint
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 100
+
+_CONSTANTS = {2: BOOL, 3: INT, 4: "uint", 5: DOUBLE, 6: STRING, 7: "bytes"}
+_LOOP = (2, 4, 5, 6, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One node as the message has it.
+
+    kind, and what `value` and `children` are:
+
+    - `constant`: the value, of type `type`;
+    - `name`: its name;
+    - `call`: the function; its arguments, the first one its target if `member`;
+    - `select`: the field; the operand; `member` if only asked whether it is there (`has`);
+    - `list`: the positions of optional elements; the elements;
+    - `struct`: (message name or "", field names or None for a map, positions of optional entries); each
+      value, for a map after its key;
+    - `loop`: (variable, second variable, accumulator); range, start, condition, step, result;
+    - `other`: what it is.
+
+    `declared` is the node's type and `reference` the ids of its overloads, where they are to be written.
+    """
+
+    id: int
+    kind: str
+    value: Any = None
+    type: str = ""
+    children: tuple[Tree, ...] = ()
+    member: bool = False
+    declared: str = ""
+    reference: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A message read: the tree, each node's type and reference (still bytes), and its place in the text."""
+
+    tree: Tree
+    types: Mapping[int, bytes]
+    references: Mapping[int, bytes] = field(default_factory=dict)
+    positions: dict[int, int] = field(default_factory=dict)
+
+    def type(self, tree: Tree) -> str:
+        """Give the type that the message says a node has, as `wire.type_name` names it."""
+        return wire.type_name(self.types.get(tree.id, b""))
+
+    def reference(self, tree: Tree) -> tuple[str, ...]:
+        """Give the ids of the overloads that the message says a call may have."""
+        return tuple(decoded(value) for n, value in fields(self.references.get(tree.id, b"")) if n == 3)
+
+
+def read(data: bytes) -> Parsed:
+    """Read a CheckedExpr message.
+
+    Raises UnreadableExpression where the bytes are too many, nested too deeply, cut short or no such message.
+    """
+    if len(data) > MAX_BYTES:
+        raise UnreadableExpression(f"a checked expression of {len(data)} bytes; at most {MAX_BYTES} are read")
+    tree: Tree | None = None
+    references: dict[int, bytes] = {}
+    types: dict[int, bytes] = {}
+    positions: dict[int, int] = {}
+    for number, value in fields(data):
+        if number in (2, 3):
+            entry = dict(fields(message(value)))
+            kept = references if number == 2 else types
+            kept[signed(integer(entry.get(1, 0)))] = message(entry.get(2, b""))
+        elif number == 4:
+            tree = _expression(message(value), 1)
+        elif number == 5:
+            positions = _positions(message(value))
+    if tree is None:
+        raise UnreadableExpression("a checked expression without an expression in it")
+    return Parsed(tree, types, references, positions)
+
+
+def write(tree: Tree) -> bytes:
+    """Write a tree as a CheckedExpr message. Raises UnreadableExpression for one too deep to be read."""
+    writer = _Writer()
+    expression = writer.write(tree, 1)
+    return b"".join(writer.references) + b"".join(writer.types) + block(4, expression)
+
+
+def walk(tree: Tree) -> Iterator[Tree]:
+    """Give the tree's nodes, parents first."""
+    pending = [tree]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending.extend(reversed(current.children))
+
+
+def typed(parsed: Parsed) -> Tree:
+    """Give a message's tree with the type and reference of every node in it, ready to be written again."""
+
+    def one(tree: Tree) -> Tree:
+        children = tuple(map(one, tree.children))
+        reference = parsed.reference(tree) if tree.kind == "call" else ()
+        return replace(tree, children=children, declared=parsed.type(tree), reference=reference)
+
+    return one(parsed.tree)
+
+
+def _expression(data: bytes, depth: int) -> Tree:
+    if depth > MAX_DEPTH:
+        raise UnreadableExpression(f"a checked expression nested more than {MAX_DEPTH} deep")
+    node_id, tree = 0, None
+    for number, value in fields(data):
+        if number == 2:
+            node_id = signed(integer(value))
+        elif number == 3:
+            tree = _constant(message(value))
+        elif number == 4:
+            tree = Tree(0, "name", decoded(dict(fields(message(value))).get(1, b"")))
+        elif number == 6:
+            tree = _call(message(value), depth)
+        elif number in _PARTS:
+            tree = _PARTS[number](message(value), depth)
+    if tree is None:
+        raise UnreadableExpression("a checked expression with an empty node")
+    return Tree(node_id, tree.kind, tree.value, tree.type, tree.children, tree.member)
+
+
+def _call(data: bytes, depth: int) -> Tree:
+    function, target, arguments = "", [], []
+    for number, value in fields(data):
+        if number == 1:
+            target = [_expression(message(value), depth + 1)]
+        elif number == 2:
+            function = decoded(value)
+        elif number == 3:
+            arguments.append(_expression(message(value), depth + 1))
+    return Tree(0, "call", function, children=(*target, *arguments), member=bool(target))
+
+
+def _select(data: bytes, depth: int) -> Tree:
+    parts = dict(fields(data))
+    operand = _expression(message(parts.get(1, b"")), depth + 1)
+    return Tree(
+        0, "select", decoded(parts.get(2, b"")), children=(operand,), member=bool(integer(parts.get(3, 0)))
+    )
+
+
+def _list(data: bytes, depth: int) -> Tree:
+    elements = []
+    optional: tuple[int, ...] = ()
+    for number, value in fields(data):
+        if number == 1:
+            elements.append(_expression(message(value), depth + 1))
+        elif number == 2:
+            optional = (*optional, *wire.packed(value))
+    return Tree(0, "list", optional, children=tuple(elements))
+
+
+def _struct(data: bytes, depth: int) -> Tree:
+    name, names, children, optional = "", [], [], []
+    for number, value in fields(data):
+        if number == 1:
+            name = decoded(value)
+        elif number == 2:
+            entry = dict(fields(message(value)))
+            if 3 in entry:
+                children.append(_expression(message(entry[3]), depth + 1))
+            names.append(decoded(entry.get(2, b"")) if 3 not in entry else None)
+            children.append(_expression(message(entry.get(4, b"")), depth + 1))
+            optional += [len(names) - 1] if entry.get(5) else []
+    return Tree(0, "struct", (name, tuple(names), tuple(optional)), children=tuple(children))
+
+
+def _loop(data: bytes, depth: int) -> Tree:
+    parts = dict(fields(data))
+    names = tuple(decoded(parts.get(number, b"")) for number in (1, 8, 3))
+    children = tuple(_expression(message(parts.get(number, b"")), depth + 1) for number in _LOOP)
+    return Tree(0, "loop", names, children=children)
+
+
+_PARTS = {5: _select, 7: _list, 8: _struct, 9: _loop}
+
+
+def _constant(data: bytes) -> Tree:
+    for number, value in fields(data):
+        if number == 1:
+            return Tree(0, "constant", None, NULL)
+        kind = _CONSTANTS.get(number, "other")
+        read: Any = None
+        if number in (2, 3, 4):
+            plain = integer(value)
+            read = bool(plain) if number == 2 else signed(plain) if number == 3 else plain
+        elif number == 5:
+            read = wire.double(value)
+        elif number == 6:
+            read = decoded(value)
+        elif number == 7:
+            read = message(value)
+        return Tree(0, "constant", read, kind)
+    raise UnreadableExpression("a checked expression with an empty constant")
+
+
+def _positions(source_info: bytes) -> dict[int, int]:
+    positions = {}
+    for number, value in fields(source_info):
+        if number == 4:
+            entry = dict(fields(message(value)))
+            positions[signed(integer(entry.get(1, 0)))] = signed(integer(entry.get(2, 0)))
+    return positions
+
+
+class _Writer:
+    """Writes Expr messages and gathers the reference and the type of each."""
+
+    def __init__(self) -> None:
+        self.references: list[bytes] = []
+        self.types: list[bytes] = []
+        self._last = 0
+
+    def write(self, tree: Tree, depth: int) -> bytes:
+        if depth > MAX_DEPTH:
+            raise UnreadableExpression(f"a checked expression nested more than {MAX_DEPTH} deep")
+        self._last += 1
+        identity = self._last
+        if tree.declared:
+            self._entry(3, identity, wire.type_message(tree.declared))
+        if tree.kind == "name":
+            self._entry(2, identity, block(1, tree.value.encode()))
+        elif tree.reference:
+            self._entry(2, identity, b"".join(block(3, one.encode()) for one in tree.reference))
+        children = [self.write(child, depth + 1) for child in tree.children]
+        return varint(2, identity) + self._body(tree, children)
+
+    def _body(self, tree: Tree, children: list[bytes]) -> bytes:
+        match tree.kind:
+            case "constant":
+                return block(3, wire.constant(tree.type, tree.value))
+            case "name":
+                return block(4, block(1, tree.value.encode()))
+            case "call":
+                target = block(1, children.pop(0)) if tree.member else b""
+                rest = b"".join(block(3, child) for child in children)
+                return block(6, target + block(2, tree.value.encode()) + rest)
+            case "select":
+                test = varint(3, 1) if tree.member else b""
+                return block(5, block(1, children[0]) + block(2, tree.value.encode()) + test)
+            case "list":
+                optional = b"".join(varint(2, position) for position in tree.value or ())
+                return block(7, b"".join(block(1, child) for child in children) + optional)
+            case "struct":
+                return block(8, self._entries(tree, children))
+            case "loop":
+                variable, second, accumulator = (name.encode() for name in tree.value)
+                range_, start, condition, step, result = children
+                return block(
+                    9,
+                    block(1, variable)
+                    + block(2, range_)
+                    + block(3, accumulator)
+                    + block(4, start)
+                    + block(5, condition)
+                    + block(6, step)
+                    + block(7, result)
+                    + (block(8, second) if second else b""),
+                )
+        raise UnreadableExpression(f"a checked expression with {tree.value}")
+
+    def _entries(self, tree: Tree, children: list[bytes]) -> bytes:
+        name, names, optional = tree.value
+        below = iter(children)
+        entries = []
+        for position, written in enumerate(names):
+            self._last += 1
+            key = block(3, next(below)) if written is None else block(2, written.encode())
+            flag = varint(5, 1) if position in optional else b""
+            entries.append(block(2, varint(1, self._last) + key + block(4, next(below)) + flag))
+        return (block(1, name.encode()) if name else b"") + b"".join(entries)
+
+    def _entry(self, number: int, identity: int, value: bytes) -> None:
+        which = self.references if number == 2 else self.types
+        which.append(block(number, varint(1, identity) + block(2, value)))
+
+
+def called(function: str, overload: str, *arguments: Tree, declared: str = "", member: bool = False) -> Tree:
+    """Make a call."""
+    return Tree(0, "call", function, "", arguments, member, declared, (overload,))
