@@ -11,7 +11,14 @@ from pathlib import Path
 from benchmarks.figures import Report, as_json, as_table, machine
 from benchmarks.setting import Unavailable
 
-NAMES = ("adult", "startup", "decide", "reload", "score")
+NAMES = (
+    "adult",
+    "startup",
+    "decide",
+    "reload",
+    "score",
+    "quality",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

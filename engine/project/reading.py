@@ -21,7 +21,8 @@ from rules.reader import Document
 REQUIRED = ("fields", "outcomes", "classifiers", "policy")
 KEYS = ("name", "fields", "id", "labels", "outcomes", "embedding", "classifiers", "policy", "split", "data",
         "evaluation")  # fmt: skip
-KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
+KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
+         "nearest-neighbours")  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LETTERS = "letters, digits and _, a letter first,"
 

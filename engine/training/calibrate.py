@@ -1,28 +1,39 @@
-"""Margins to probabilities, by one or two numbers fitted on rows that the classifier was not fitted on.
+"""Margins to probabilities, by a few numbers fitted on rows that the classifier was not fitted on.
 
-Two classes: p = σ(slope · margin + intercept), Platt's sigmoid. More: p = softmax(slope · margins), a
-temperature.
+Two classes: p = σ(slope · margin + intercept), Platt's sigmoid, or a line from step to step that never falls.
+More: p = softmax(slope · margins), a temperature. Or none, where a margin is best read as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 FOLDS = 5
 LEAST_PROBABILITY = 1e-7  # a log-loss of at most 16 for one row
+MOST_STEPS = 64
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """p = σ(slope · margin + intercept), or softmax(slope · margins) with intercept 0."""
+    """p = σ(slope · margin + intercept), or softmax(slope · margins) with intercept 0.
+
+    With `steps`, pairs of a margin and the probability there, both ascending: the straight line from step to
+    step, level before the first and after the last; slope and intercept are then 1 and 0.
+    """
 
     slope: float
     intercept: float = 0.0
+    steps: tuple[tuple[float, float], ...] = ()
 
     def probabilities(self, margins: np.ndarray) -> np.ndarray:
         """`(n, 1)` margins → `(n, 2)` probabilities; `(n, classes)` → `(n, classes)`; float64."""
+        if self.steps:
+            at, level = np.array(self.steps).T
+            positive = np.interp(margins[:, 0], at, level)
+            return np.column_stack([1.0 - positive, positive])
         logits = self.slope * margins + self.intercept
         if margins.shape[1] == 1:
             positive = _sigmoid(logits[:, 0])
@@ -45,15 +56,64 @@ def log_losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return losses
 
 
-def cross_fitted_losses(margins: np.ndarray, codes: np.ndarray, seed: int) -> np.ndarray:
+Fit = Callable[[np.ndarray, np.ndarray], Calibration]
+
+
+def cross_fitted_losses(
+    margins: np.ndarray, codes: np.ndarray, seed: int, fit: Fit = fit_calibration
+) -> np.ndarray:
     """Log-loss of each row under a calibration fitted without it: `(n,)` float64."""
     losses = np.empty(len(codes))
     fold = _folds(codes, seed)
     for number in range(fold.max() + 1):
         out = fold == number
-        fitted = fit_calibration(margins[~out], codes[~out])
+        fitted = fit(margins[~out], codes[~out])
         losses[out] = log_losses(fitted.probabilities(margins[out]), codes[out])
     return losses
+
+
+def best_calibration(
+    margins: np.ndarray, codes: np.ndarray, seed: int, *, stepped: bool
+) -> tuple[Calibration, np.ndarray]:
+    """The calibration of least cross-fitted loss, and those losses `(n,)`.
+
+    None is taken where the sigmoid (or the temperature) is no better on rows that it was not fitted on. With
+    `stepped`, steps are tried as well; they are taken only where they gain more than one standard error, for
+    they give many rows the same score.
+    """
+    plain = np.asarray(log_losses(NONE.probabilities(margins), codes))
+    losses = cross_fitted_losses(margins, codes, seed)
+    found = fit_calibration(margins, codes)
+    if not losses.mean() < plain.mean():
+        found, losses = NONE, plain
+    if stepped and margins.shape[1] == 1 and np.isfinite(margins).all():
+        gained = losses - (other := cross_fitted_losses(margins, codes, seed, fit_steps))
+        if gained.mean() > gained.std() / np.sqrt(len(gained)):
+            return fit_steps(margins, codes), other
+    return found, losses
+
+
+def fit_steps(margins: np.ndarray, codes: np.ndarray) -> Calibration:
+    """Isotonic regression of `(n, 1)` margins, drawn to the class rate by one row, in 64 steps at most."""
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(out_of_bounds="clip").fit(margins[:, 0], codes)
+    at, level = model.X_thresholds_, model.y_thresholds_
+    # One more row of the class rate for each level: none says never or always.
+    levels, rows = np.unique(model.predict(margins[:, 0]), return_counts=True)
+    own = rows[np.clip(np.searchsorted(levels, level), 0, len(rows) - 1)]
+    level = np.maximum.accumulate((level * own + codes.mean()) / (own + 1))
+    if len(at) > MOST_STEPS:
+        kept = np.unique(np.linspace(0, len(at) - 1, MOST_STEPS).round().astype(int))
+        at, level = at[kept], level[kept]
+    apart = np.concatenate([[True], np.diff(at) > _LEAST_STEP * max(1.0, float(np.abs(at).max()))])
+    if apart.sum() < 2:
+        return fit_calibration(margins, codes)
+    return Calibration(1.0, 0.0, tuple(zip(at[apart].tolist(), level[apart].tolist(), strict=True)))
+
+
+NONE = Calibration(1.0)
+_LEAST_STEP = 1e-9
 
 
 def _folds(codes: np.ndarray, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ whose exported graph differs from scikit-learn on those rows is out of the runni
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 import onnxruntime
 from threadpoolctl import threadpool_limits
 
+from embeddings.encode import Encoding
 from engine.errors import TandemError
-from engine.training.calibrate import Calibration, cross_fitted_losses, fit_calibration
-from engine.training.classifiers import KINDS, Fitted, fit_kind, importance
-from engine.training.export import Exported, export, passthrough
+from engine.training.calibrate import Calibration, best_calibration
+from engine.training.classifiers import KINDS, LINEAR, Fitted, fit_kind, importance
+from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import Head, fuse
+from engine.training.raw import RAW, RawFitted, fit_raw
 
 LARGEST_DIFFERENCE = 1e-5
 NEGLIGIBLE = 1e-4  # nats a row: where every kind is all but perfect, standard errors mean nothing
@@ -29,11 +31,12 @@ NEGLIGIBLE = 1e-4  # nats a row: where every kind is all but perfect, standard e
 @dataclass(frozen=True)
 class Rows:
     """What one classifier learns from and is judged on: embeddings `(n, width)` float32, class codes `(n,)`
-    int64.
+    int64; and what the embedding was made from, for the baseline that reads the fields themselves.
     """
 
     embedding: np.ndarray
     codes: np.ndarray
+    inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,16 @@ class Candidate:
     """
 
     kind: str
-    fitted: Fitted
+    fitted: Fitted | RawFitted
     calibration: Calibration
     losses: np.ndarray = field(repr=False)
     exported: Exported | None = None
     parity: float | None = None
     refused: str = ""
+
+    def margins(self, rows: Rows) -> np.ndarray:
+        """What scikit-learn gives for the rows, before calibration: `(n, margins)` float64."""
+        return margins_of(self.fitted, rows)
 
     def head(self, name: str, classes: int) -> Head:
         """The graph of this candidate, for fusing."""
@@ -91,20 +98,30 @@ class NoCandidate(TandemError):
 
 
 def run_candidates(
-    kinds: Sequence[str], train: Rows, validation: Rows, classes: int, seed: int
+    kinds: Sequence[str],
+    train: Rows,
+    validation: Rows,
+    classes: int,
+    seed: int,
+    encoding: Encoding | None = None,
 ) -> list[Candidate]:
-    """Fit each kind on training rows, calibrate and export it; simplest kind first."""
+    """Fit each kind on training rows, calibrate and export it; simplest kind first.
+
+    With `encoding`, that of the rows' inputs, the baseline on the fields themselves stands before all others.
+    """
     # One thread: on few cores the libraries' threads wait for each other ten times as long as they work, and
     # sums come out the same on any number of cores.
     with threadpool_limits(1), warnings.catch_warnings():
         # A fit that stopped early, or on a nearly singular matrix, is judged by its losses like any other.
         warnings.simplefilter("ignore")
-        guide = importance(train.embedding, train.codes)
         candidates = []
-        for kind in sorted(kinds, key=KINDS.index):
+        if encoding is not None:
+            raw = fit_raw(encoding, train.inputs, train.codes, seed)
+            candidates.append(_exported(_best_of(raw, validation, seed), validation, classes))
+        guide = importance(train.embedding, train.codes)
+        for kind in sorted((kind for kind in kinds if kind != RAW), key=KINDS.index):
             fits = fit_kind(kind, train.embedding, train.codes, guide, seed)
-            tried = [_judged(fitted, validation, seed) for fitted in fits]
-            candidates.append(_exported(_best(tried), validation.embedding, classes))
+            candidates.append(_exported(_best_of(fits, validation, seed), validation, classes))
         return candidates
 
 
@@ -149,19 +166,30 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _judged(fitted: Fitted, validation: Rows, seed: int) -> Candidate:
-    margins = fitted.margins(validation.embedding)
-    losses = cross_fitted_losses(margins, validation.codes, seed)
-    return Candidate(fitted.kind, fitted, fit_calibration(margins, validation.codes), losses)
+def margins_of(fitted: Fitted | RawFitted, rows: Rows) -> np.ndarray:
+    """Margins from what the kind reads: the fields' own encoding, or the embedding."""
+    return fitted.margins(rows.inputs) if isinstance(fitted, RawFitted) else fitted.margins(rows.embedding)
 
 
-def _exported(candidate: Candidate, embedding: np.ndarray, classes: int) -> Candidate:
+def _best_of(fits: Iterable[Fitted | RawFitted], validation: Rows, seed: int) -> Candidate:
+    return _best([_judged(fitted, validation, seed) for fitted in fits])
+
+
+def _judged(fitted: Fitted | RawFitted, validation: Rows, seed: int) -> Candidate:
+    # Steps give ties, which cost a weighted sum its order and a tree or a product of curves nothing.
+    stepped = fitted.kind not in LINEAR and fitted.kind != RAW
+    margins = margins_of(fitted, validation)
+    calibration, losses = best_calibration(margins, validation.codes, seed, stepped=stepped)
+    return Candidate(fitted.kind, fitted, calibration, losses)
+
+
+def _exported(candidate: Candidate, rows: Rows, classes: int) -> Candidate:
     """Export and compare with scikit-learn; what goes wrong there refuses the candidate, not the fit."""
     if not np.isfinite(candidate.losses).all():
         return replace(candidate, refused="its probabilities are no numbers on some validation rows")
     try:
-        exported = export(candidate.fitted, embedding.shape[1])
-        difference = parity(replace(candidate, exported=exported), embedding, classes)
+        exported = export(candidate.fitted, rows.embedding.shape[1])
+        difference = parity(replace(candidate, exported=exported), rows, classes)
     except Exception as error:  # converters raise whatever they like
         return replace(candidate, refused=f"cannot be exported: {str(error).splitlines()[0]}")
     if not difference <= LARGEST_DIFFERENCE:
@@ -170,18 +198,21 @@ def _exported(candidate: Candidate, embedding: np.ndarray, classes: int) -> Cand
     return replace(candidate, exported=exported, parity=difference)
 
 
-def parity(candidate: Candidate, embedding: np.ndarray, classes: int) -> float:
+def parity(candidate: Candidate, rows: Rows, classes: int) -> float:
     """Largest difference between the exported probabilities and scikit-learn's on the given rows."""
-    model = fuse(passthrough(embedding.shape[1]), [candidate.head("candidate", classes)])
+    if isinstance(candidate.fitted, RawFitted):
+        encoder, given = inputs_alone(rows.inputs), dict(rows.inputs)
+    else:
+        encoder, given = passthrough(rows.embedding.shape[1]), {"given": rows.embedding}
+    model = fuse(encoder, [candidate.head("candidate", classes)])
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    scores = session.run(["scores"], {"given": embedding})[0]
-    return largest_difference(candidate, scores, embedding)
+    return largest_difference(candidate, session.run(["scores"], given)[0], rows)
 
 
-def largest_difference(candidate: Candidate, scores: np.ndarray, embedding: np.ndarray) -> float:
-    """max |scores − scikit-learn's calibrated probabilities|; `(n, 1)` or `(n, classes)`, `(n, width)`."""
-    expected = candidate.calibration.probabilities(candidate.fitted.margins(embedding))
+def largest_difference(candidate: Candidate, scores: np.ndarray, rows: Rows) -> float:
+    """max |scores − scikit-learn's calibrated probabilities|; scores `(n, 1)` or `(n, classes)`."""
+    expected = candidate.calibration.probabilities(candidate.margins(rows))
     expected = expected[:, 1:] if expected.shape[1] == 2 else expected
     return float(np.abs(scores.astype(np.float64) - expected).max())

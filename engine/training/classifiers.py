@@ -1,7 +1,7 @@
 """The simple classifiers that may sit on an embedding: each kind fitted on training rows and read as margins.
 
-Kinds stand in the order of simplicity by which a tie is settled (docs/decisions/0006): a weighted sum, a
-weighted sum with another loss, a product of bell curves, a tree of questions, a memory of rows.
+Kinds stand in the order of simplicity by which a tie is settled (docs/decisions/0006): weighted sums, a
+product of bell curves, a tree of questions, a memory of rows.
 
 A margin says how much a row leans to a class, on whatever scale the kind has; calibration makes it a
 probability.
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -23,8 +24,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-KINDS = ("logistic", "linear-svm", "naive-bayes", "tree", "nearest-neighbours")
-LINEAR = frozenset({"logistic", "linear-svm"})
+KINDS = (
+    "logistic",
+    "linear-svm",
+    "lda",
+    "nearest-centroid",
+    "naive-bayes",
+    "tree",
+    "nearest-neighbours",
+)
+LINEAR = frozenset({"logistic", "linear-svm", "lda", "nearest-centroid"})
 
 STRENGTHS = {
     "logistic": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0),
@@ -35,6 +44,26 @@ DIRECTIONS = (1, 2, 4)
 MOST_REFERENCES = 5_000
 MOST_SVM_ROWS = 50_000
 NEIGHBOURS = 50
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """The middle of each class, `(classes, dimensions)`; a row leans to the nearest."""
+
+    centres: np.ndarray
+
+    def decision_function(self, rows: np.ndarray) -> np.ndarray:
+        """−½ |row − centre|², without what all classes share: `(n,)` for two classes, else `(n, classes)`."""
+        weights, intercepts = self.affine()
+        margins: np.ndarray = rows @ weights + intercepts
+        return margins[:, 0] if margins.shape[1] == 1 else margins
+
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights `(dimensions, margins)` and intercepts `(margins,)`."""
+        weights, intercepts = self.centres.T, -0.5 * (self.centres**2).sum(axis=1)
+        if len(self.centres) > 2:
+            return weights, intercepts
+        return weights[:, 1:] - weights[:, :1], intercepts[1:] - intercepts[:1]
 
 
 @dataclass(frozen=True)
@@ -73,7 +102,7 @@ def fit_kind(
     float64 says how much each standardised dimension matters to the label (see `importance`).
     """
     rows = embedding.astype(np.float64)
-    if kind in LINEAR:
+    if kind in {"logistic", "linear-svm"}:
         yield from _linear(kind, rows, codes, seed)
         return
     for directions in DIRECTIONS[: 1 + int(np.searchsorted(DIRECTIONS, rows.shape[1]))]:
@@ -81,6 +110,13 @@ def fit_kind(
         seen = view.transform(rows)
         if kind == "naive-bayes":
             yield Fitted(kind, view, GaussianNB().fit(seen, codes), {"directions": seen.shape[1]})
+        elif kind == "lda":
+            # Shrunken (Ledoit and Wolf 2004), so that directions that hardly vary are not blown up.
+            model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(seen, codes)
+            yield Fitted(kind, view, model, {"directions": seen.shape[1]})
+        elif kind == "nearest-centroid":
+            centres = np.stack([seen[codes == code].mean(axis=0) for code in np.unique(codes)])
+            yield Fitted(kind, view, Centroids(centres), {"directions": seen.shape[1]})
         elif kind == "tree":
             yield from _trees(view, seen, codes, seed)
         elif kind == "nearest-neighbours":
@@ -117,7 +153,7 @@ def _linear(kind: str, rows: np.ndarray, codes: np.ndarray, seed: int) -> Iterat
         if kind == "logistic":
             model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(seen, codes)
         else:
-            kept = _sample(codes, MOST_SVM_ROWS, seed)
+            kept = sample(codes, MOST_SVM_ROWS, seed)
             model = LinearSVC(C=strength, dual=False, random_state=seed, max_iter=2_000).fit(
                 seen[kept], codes[kept]
             )
@@ -146,14 +182,14 @@ def _neighbours(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) 
     _, first = np.unique(seen, axis=0, return_index=True)
     distinct = np.sort(first)
     _, of_class = np.unique(codes, return_index=True)  # no class is lost for standing where another stands
-    kept = np.union1d(distinct[_sample(codes[distinct], MOST_REFERENCES - len(of_class), seed)], of_class)
+    kept = np.union1d(distinct[sample(codes[distinct], MOST_REFERENCES - len(of_class), seed)], of_class)
     count = max(1, min(NEIGHBOURS, len(kept) // 10))
     model = KNeighborsClassifier(count, algorithm="brute").fit(seen[kept], codes[kept])
     settings = {"directions": seen.shape[1], "references": len(kept), "neighbours": count}
     return Fitted("nearest-neighbours", view, model, settings, floor=0.5 / (count + 1))
 
 
-def _sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
+def sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most `most` row numbers in ascending order, drawn evenly, with every class among them."""
     if len(codes) <= most:
         return np.arange(len(codes))

@@ -19,6 +19,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
 from engine.training.classifiers import LINEAR, Fitted
+from engine.training.raw import RawFitted, RawWeights
 
 OPSET = 18
 ML_OPSET = 3
@@ -53,19 +54,29 @@ class Body:
 
 @dataclass(frozen=True)
 class Exported:
-    """embedding → affine → margins (`body` is None), or embedding → affine → body → log-probabilities."""
+    """embedding → affine → margins (`body` is None), or embedding → affine → body → log-probabilities; or
+    `raw`: encoded inputs → margins, and no affine.
+    """
 
     affine: Affine
     body: Body | None = None
+    raw: RawWeights | None = None
 
 
-def export(fitted: Fitted, width: int) -> Exported:
+def export(fitted: Fitted | RawFitted, width: int) -> Exported:
     """Export one classifier over an embedding of `width` dimensions.
 
     The export is not yet trusted: the caller compares it with the original on held-out rows.
     """
+    if isinstance(fitted, RawFitted):
+        return Exported(Affine(np.zeros((0, 0)), np.zeros(0)), raw=fitted.weights())
     view = affine_of(_convert(fitted.view, width, DoubleTensorType))
     seen = view.weights.shape[1]
+    if fitted.kind == "lda":
+        # skl2onnx turns two-class LDA into σ(2d); its coefficients are right.
+        return Exported(view.then(Affine(fitted.model.coef_.T, fitted.model.intercept_)))
+    if fitted.kind == "nearest-centroid":
+        return Exported(view.then(Affine(*fitted.model.affine())))
     if fitted.kind in LINEAR:
         options = {"raw_scores": True} | ({"zipmap": False} if fitted.kind == "logistic" else {})
         linear = affine_of(_convert(fitted.model, seen, DoubleTensorType, options), "probabilities")
@@ -161,5 +172,17 @@ def passthrough(width: int) -> bytes:
     graph = helper.make_graph(
         [helper.make_node("Identity", ["given"], ["embedding"])], "passthrough", [given], [made]
     )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def inputs_alone(inputs: Mapping[str, np.ndarray]) -> bytes:
+    """An encoder of nothing but its inputs: what the baseline is tried on before there is a whole graph."""
+    kinds = {np.dtype(np.float32): onnx.TensorProto.FLOAT, np.dtype(np.int64): onnx.TensorProto.INT64}
+    given = [
+        helper.make_tensor_value_info(name, kinds[array.dtype], ["n", array.shape[1]])
+        for name, array in inputs.items()
+    ]
+    graph = helper.make_graph([], "inputs", given, [])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     return bytes(model.SerializeToString(deterministic=True))

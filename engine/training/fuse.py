@@ -16,8 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engine.training.calibrate import Calibration
 from engine.training.export import ML_OPSET, Affine, Body, Exported
+from engine.training.raw import RawWeights
 
 IR_VERSION = 9
+LEAST_SQUARE = 1e-24  # of a text without a token, which is then nought
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,14 @@ class Head:
 class _Graph:
     """Nodes and constants as they are added, under names of their own."""
 
+    given: Sequence[onnx.ValueInfoProto] = ()
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def columns(self, name: str) -> int:
+        """Columns of an input of the encoder."""
+        (found,) = (value for value in self.given if value.name == name)
+        return int(found.type.tensor_type.shape.dim[1].dim_value)
 
     def add(self, operation: str, inputs: Iterable[str], output: str, **attributes: object) -> str:
         self.nodes.append(helper.make_node(operation, list(inputs), [output], name=output, **attributes))
@@ -62,12 +70,13 @@ def fuse(encoder: bytes, heads: Sequence[Head]) -> bytes:
     INVARIANT: the bytes depend on nothing but the arguments: fixed names, order, versions and serialisation.
     """
     model = onnx.load_model_from_string(encoder)
-    graph = _Graph()
-    parts = _linear(graph, heads) | {
-        head.name: _nonlinear(graph, head, head.exported.body)
-        for head in heads
-        if head.exported.body is not None
-    }
+    graph = _Graph(list(model.graph.input))
+    parts = _linear(graph, heads)
+    for head in heads:
+        if head.exported.raw is not None:
+            parts[head.name] = _raw(graph, head, head.exported.raw)
+        elif head.exported.body is not None:
+            parts[head.name] = _nonlinear(graph, head, head.exported.body)
     ordered = list(dict.fromkeys(parts[head.name] for head in heads))
     if len(ordered) == 1:
         graph.nodes[-1].output[0] = "scores"  # the one part is what was added last
@@ -75,13 +84,10 @@ def fuse(encoder: bytes, heads: Sequence[Head]) -> bytes:
         graph.add("Concat", ordered, "scores", axis=1)
     width = sum(head.scores for head in heads)
     output = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", width])
-    whole = helper.make_graph(
-        [*model.graph.node, *graph.nodes],
-        "tandem",
-        list(model.graph.input),
-        [output],
-        [*model.graph.initializer, *graph.constants],
+    nodes, constants = _needed(
+        [*model.graph.node, *graph.nodes], [*model.graph.initializer, *graph.constants]
     )
+    whole = helper.make_graph(nodes, "tandem", list(model.graph.input), [output], constants)
     fused = helper.make_model(whole, opset_imports=_opsets(model, graph.nodes), ir_version=IR_VERSION)
     fused.producer_name = "tandem"
     onnx.checker.check_model(fused)
@@ -94,7 +100,7 @@ def _linear(graph: _Graph, heads: Sequence[Head]) -> dict[str, str]:
 
     Where every head is of one kind, no column need be cut out: the result is named once for all of them.
     """
-    linear = [head for head in heads if head.exported.body is None]
+    linear = [head for head in heads if head.exported.body is None and head.exported.raw is None]
     if not linear:
         return {}
     scaled = [
@@ -133,6 +139,9 @@ def _nonlinear(graph: _Graph, head: Head, body: Body) -> str:
         values = graph.add("Clip", [values, low, high], f"{prefix}.clipped")
         values = graph.add("Log", [values], f"{prefix}.logs")
     calibration = head.calibration
+    if calibration.steps:
+        stepped = _steps(graph, calibration, values, prefix)
+        return graph.add("Cast", [stepped], f"{prefix}.scores", to=TensorProto.FLOAT)
     if head.binary:
         # slope · (log p₁ − log p₀) + intercept
         contrast = Affine(
@@ -144,6 +153,75 @@ def _nonlinear(graph: _Graph, head: Head, body: Body) -> str:
         logits = graph.add("Mul", [values, slope], f"{prefix}.logits")
     squashed = _squash(graph, head, logits, f"{prefix}.squashed")
     return graph.add("Cast", [squashed], f"{prefix}.scores", to=TensorProto.FLOAT)
+
+
+def _steps(graph: _Graph, calibration: Calibration, logs: str, prefix: str) -> str:
+    """The line from step to step: p₀ + Σ rise · clip((log p₁ − log p₀ − low) / length, 0, 1)."""
+    at, level = np.array(calibration.steps).T
+    contrast = Affine(np.vstack([-np.ones(len(at) - 1), np.ones(len(at) - 1)]), -at[:-1])
+    above = _affine(graph, contrast, logs, f"{prefix}.above", np.float64)
+    lengths = graph.constant(np.diff(at), f"{prefix}.lengths")
+    zero, one = (
+        graph.constant(np.array(0.0), f"{prefix}.none"),
+        graph.constant(np.array(1.0), f"{prefix}.whole"),
+    )
+    shares = graph.add(
+        "Clip", [graph.add("Div", [above, lengths], f"{prefix}.shares"), zero, one], f"{prefix}.clip"
+    )
+    rises = Affine(np.diff(level)[:, None], level[:1])
+    return _affine(graph, rises, shares, f"{prefix}.steps", np.float64)
+
+
+def _raw(graph: _Graph, head: Head, weights: RawWeights) -> str:
+    """Margins from the encoder's inputs: products and gathers, added up, calibrated, squashed."""
+    prefix = f"head.{head.name}"
+    sums = []
+    if len(weights.numeric):
+        zero = graph.constant(np.array(0, np.float32), f"{prefix}.zero")
+        low = graph.constant(np.array(-weights.span, np.float32), f"{prefix}.low")
+        high = graph.constant(np.array(weights.span, np.float32), f"{prefix}.high")
+        missing = graph.add("IsNaN", ["numeric"], f"{prefix}.missing")
+        known = graph.add("Where", [missing, zero, "numeric"], f"{prefix}.known")
+        clipped = graph.add("Clip", [known, low, high], f"{prefix}.clipped")
+        flags = graph.add("Cast", [missing], f"{prefix}.flags", to=TensorProto.FLOAT)
+        numbers = graph.add("Concat", [clipped, flags], f"{prefix}.numbers", axis=1)
+        held = graph.constant(weights.numeric.astype(np.float32), f"{prefix}.numeric.weights")
+        sums.append(graph.add("MatMul", [numbers, held], f"{prefix}.numeric"))
+    if len(weights.table):
+        sums.append(_gathered(graph, "categories", weights.table, f"{prefix}.levels"))
+    for place, (name, table) in enumerate(weights.texts):
+        total = _gathered(graph, f"text.{name}", table, f"{prefix}.text{place}")
+        parts = [f"{prefix}.sum{place}", f"{prefix}.square{place}"]
+        sizes = graph.constant(np.array([table.shape[1] - 1, 1], np.int64), f"{prefix}.sizes{place}")
+        graph.nodes.append(
+            helper.make_node("Split", [total, sizes], parts, name=f"{prefix}.split{place}", axis=1)
+        )
+        least = graph.constant(np.array(LEAST_SQUARE, np.float32), f"{prefix}.least{place}")
+        square = graph.add("Max", [parts[1], least], f"{prefix}.above{place}")
+        norm = graph.add("Sqrt", [square], f"{prefix}.norm{place}")
+        sums.append(graph.add("Div", [parts[0], norm], f"{prefix}.share{place}"))
+    intercepts = graph.constant(weights.intercepts.astype(np.float32), f"{prefix}.intercepts")
+    margins = intercepts
+    for place, part in enumerate(sums):
+        margins = graph.add("Add", [part, margins], f"{prefix}.margins{place}")
+    slope = graph.constant(np.array(head.calibration.slope, np.float32), f"{prefix}.slope")
+    intercept = graph.constant(np.array(head.calibration.intercept, np.float32), f"{prefix}.intercept")
+    scaled = graph.add("Mul", [margins, slope], f"{prefix}.scaled")
+    return _squash(graph, head, graph.add("Add", [scaled, intercept], f"{prefix}.logits"), prefix)
+
+
+def _gathered(graph: _Graph, rows: str, table: np.ndarray, name: str) -> str:
+    """The sum of a table's rows `(rows, m)` over each record's places: int64 `(n, k)` → `(n, m)`.
+
+    The sum is a product: ReduceSum adds in another order when there is one record only.
+    """
+    places, width = graph.columns(rows), table.shape[1]
+    held = graph.constant(table.astype(np.float32), f"{name}.table")
+    taken = graph.add("Gather", [held, rows], f"{name}.taken", axis=0)
+    shape = graph.constant(np.array([-1, places * width], np.int64), f"{name}.shape")
+    flat = graph.add("Reshape", [taken, shape], f"{name}.flat")
+    fold = graph.constant(np.tile(np.eye(width, dtype=np.float32), (places, 1)), f"{name}.fold")
+    return graph.add("MatMul", [flat, fold], f"{name}.total")
 
 
 def _affine(graph: _Graph, affine: Affine, given: str, name: str, kind: type[np.floating]) -> str:
@@ -175,6 +253,19 @@ def _place(graph: _Graph, body: Body, view: str, prefix: str) -> str:
         copy.output[:] = [named(tensor) for tensor in node.output]
         graph.nodes.append(copy)
     return named(body.output)
+
+
+def _needed(
+    nodes: Sequence[onnx.NodeProto], constants: Sequence[onnx.TensorProto]
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """What the scores hang on: where only the baseline was chosen, no encoder is left."""
+    wanted = {"scores"}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            kept.append(node)
+    return kept[::-1], [constant for constant in constants if constant.name in wanted]
 
 
 def _opsets(encoder: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> list[onnx.OperatorSetIdProto]:

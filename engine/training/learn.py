@@ -5,7 +5,7 @@ report.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from engine.training.targets import MISSING, class_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embeddings.encode import Encoding
     from engine.project import Label, Project
 
 Inputs = Mapping[str, np.ndarray]
@@ -64,6 +65,8 @@ class _Embedded:
     inputs: Inputs  # of validation rows
     train: np.ndarray
     validation: np.ndarray
+    train_inputs: Inputs = field(default_factory=dict)
+    encoding: Encoding | None = None
 
 
 def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) -> Learned:
@@ -95,6 +98,8 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
         validation_inputs,
         run_graph(encoder, "embedding", inputs),
         run_graph(encoder, "embedding", validation_inputs),
+        inputs,
+        encoding,
     )
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
@@ -150,16 +155,19 @@ def _candidates(
     spec = project.classifiers[name]
     return run_candidates(
         spec.candidates,
-        _labelled(embedded.train, codes[spec.label]),
-        _labelled(embedded.validation, validation_codes[spec.label]),
+        _labelled(embedded.train, embedded.train_inputs, codes[spec.label]),
+        _labelled(embedded.validation, embedded.inputs, validation_codes[spec.label]),
         len(class_names(project.labels[spec.label])),
         project.split.seed,
+        embedded.encoding,
     )
 
 
-def _labelled(embedding: np.ndarray, codes: np.ndarray) -> Rows:
+def _labelled(embedding: np.ndarray, inputs: Inputs, codes: np.ndarray) -> Rows:
     known = codes != MISSING
-    return Rows(embedding, codes) if known.all() else Rows(embedding[known], codes[known])
+    if known.all():
+        return Rows(embedding, codes, inputs)
+    return Rows(embedding[known], codes[known], {name: array[known] for name, array in inputs.items()})
 
 
 def _fused(
@@ -199,7 +207,9 @@ def _faults(
         columns = range(start, start + width)
         start += width
         difference = largest_difference(
-            choice.chosen, scores[:, columns.start : columns.stop], embedded.validation
+            choice.chosen,
+            scores[:, columns.start : columns.stop],
+            Rows(embedded.validation, np.zeros(0, np.int64), embedded.inputs),
         )
         if not difference <= LARGEST_DIFFERENCE:
             faults[name] = (

@@ -66,8 +66,12 @@ def test_a_bundle_fitted_again_is_not_its_own_parent(tmp_path: Path) -> None:
 def test_the_report_keeps_the_table_of_candidates() -> None:
     """For each classifier every kind that ran, its loss and parity, one of them chosen."""
     training = fitted()[1].json("evaluation.json")["training"]
-    assert [one["kind"] for one in training["candidates"]["lost"]] == ["logistic", "naive-bayes"]
-    assert [one["kind"] for one in training["candidates"]["size"]] == ["logistic", "tree"]
+    assert [one["kind"] for one in training["candidates"]["lost"]] == [
+        "raw-logistic",
+        "logistic",
+        "naive-bayes",
+    ]
+    assert [one["kind"] for one in training["candidates"]["size"]] == ["raw-logistic", "logistic", "tree"]
     for table in training["candidates"].values():
         assert sum(one["chosen"] for one in table) == 1
         assert all(one["parity"] <= 1e-5 for one in table)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.training.calibrate import Calibration, cross_fitted_losses, fit_calibration, log_losses
+from engine.training.calibrate import (
+    NONE,
+    Calibration,
+    best_calibration,
+    cross_fitted_losses,
+    fit_calibration,
+    fit_steps,
+    log_losses,
+)
 
 
 def test_the_sigmoid_finds_the_numbers_that_made_the_labels() -> None:
@@ -89,3 +97,44 @@ def test_a_row_is_judged_by_a_calibration_fitted_without_it() -> None:
     assert losses.shape == (60,)
     assert not np.array_equal(losses, cross_fitted_losses(margins, codes, seed=6))
     assert np.array_equal(losses, cross_fitted_losses(margins, codes, seed=5))
+
+
+def bent(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Margins whose probability is a step no sigmoid follows: 0.1 below 2, 0.6 above."""
+    rng = np.random.default_rng(seed)
+    margins = rng.normal(scale=2, size=(rows, 1))
+    return margins, (rng.random(rows) < np.where(margins[:, 0] > 2, 0.6, 0.1)).astype(np.int64)
+
+
+def test_steps_are_taken_where_they_help() -> None:
+    """A step in the truth is followed; without leave to use steps, the sigmoid stays."""
+    margins, codes = bent(6_000, 0)
+    found, losses = best_calibration(margins, codes, 1, stepped=True)
+    assert found.steps
+    assert found.probabilities(np.array([[-3.0], [5.0]]))[:, 1] == pytest.approx([0.1, 0.6], abs=0.1)
+    sigmoid, more = best_calibration(margins, codes, 1, stepped=False)
+    assert not sigmoid.steps
+    assert losses.mean() < more.mean()
+
+
+def test_steps_rise_and_say_neither_never_nor_always() -> None:
+    """Margins and levels ascend; the levels stay inside of 0 and 1 even where the classes are parted."""
+    margins = np.concatenate([np.linspace(-9, -1, 50), np.linspace(1, 9, 50)])[:, None]
+    at, level = np.array(fit_steps(margins, np.repeat([0, 1], 50)).steps).T
+    assert (np.diff(at) > 0).all()
+    assert (np.diff(level) >= 0).all()
+    assert 0 < level[0] < level[-1] < 1
+
+
+@given(seed=st.integers(0, 2**16), scale=st.sampled_from([0.05, 1.0, 20.0]), classes=st.integers(2, 3))
+@settings(max_examples=25, deadline=None)
+def test_a_calibration_is_never_worse_than_none_on_the_rows_it_is_chosen_by(
+    seed: int, scale: float, classes: int
+) -> None:
+    """By log-loss, each row's under a calibration fitted without it."""
+    rng = np.random.default_rng(seed)
+    codes = np.arange(90) % classes
+    lean = (codes[:, None] == np.arange(classes)) * 1.5 + rng.normal(size=(90, classes))
+    margins = (lean if classes > 2 else lean[:, 1:] - lean[:, :1]) * scale
+    _, losses = best_calibration(margins, codes, seed, stepped=True)
+    assert losses.mean() <= log_losses(NONE.probabilities(margins), codes).mean()

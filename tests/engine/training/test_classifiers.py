@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from engine.training.calibrate import fit_calibration, log_losses
+from engine.training.calibrate import fit_calibration, fit_steps, log_losses
 from engine.training.choose import Rows, choose, largest_difference, run_candidates
 from engine.training.classifiers import KINDS, MOST_REFERENCES, Fitted, fit_kind, importance
 from engine.training.export import export, passthrough
@@ -129,10 +129,8 @@ def test_the_difference_that_refuses_a_candidate_is_seen() -> None:
     rows = Rows(vectors[:600], codes[:600]), Rows(vectors[600:], codes[600:])
     chosen = choose(run_candidates(["logistic"], *rows, 2, seed=1)).chosen
     scores = scores_of(fuse(passthrough(vectors.shape[1]), [chosen.head("x", 2)]), rows[1].embedding)
-    assert largest_difference(chosen, scores, rows[1].embedding) <= 1e-6
-    assert largest_difference(chosen, scores + np.float32(0.02), rows[1].embedding) == pytest.approx(
-        0.02, abs=1e-5
-    )
+    assert largest_difference(chosen, scores, rows[1]) <= 1e-6
+    assert largest_difference(chosen, scores + np.float32(0.02), rows[1]) == pytest.approx(0.02, abs=1e-5)
 
 
 SCRIPT = """
@@ -166,3 +164,15 @@ def test_two_processes_export_the_same_bytes() -> None:
     assert outputs[0] == outputs[1]
     assert len(outputs[0].splitlines()) == len(KINDS)
     assert len(hashlib.sha256(b"").hexdigest()) == len(outputs[0].split()[1])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_steps_are_exported_exactly(classes: int) -> None:
+    """A tree calibrated in steps scores in the graph as it says; several classes get a temperature."""
+    fitted, vectors, codes = fitted_kind("tree", classes)
+    margins = fitted.margins(vectors)
+    calibration = fit_steps(margins, codes) if classes == 2 else fit_calibration(margins, codes)
+    expected = calibration.probabilities(margins)
+    head = Head("x", export(fitted, vectors.shape[1]), calibration, classes)
+    scores = scores_of(fuse(passthrough(vectors.shape[1]), [head]), vectors)
+    assert np.abs(scores - (expected[:, 1:] if classes == 2 else expected)).max() <= 1e-6
