@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,24 +49,70 @@ def check_case(
     return CheckedCase(values, case.expect, case.path), problems
 
 
-def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
-    """Run every inline test, each against its own rule alone, and give the failed ones as problems."""
+@dataclass(frozen=True)
+class CaseResult:
+    """What one inline test gave: whether the condition holds, is unknown, and the rule fires.
+
+    `values` are the fields that the condition reads, None for what the test leaves out.
+    """
+
+    case: CheckedCase
+    values: Mapping[str, Any]
+    holds: bool
+    unknown: bool
+    fires: bool
+    got: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return self.case.expect in self.got
+
+
+def case_results(checked: CheckedRules) -> dict[str, tuple[CaseResult, ...]]:
+    """Run every inline test, each against its own rule alone; gives the results by rule id."""
     from rules.scalar import compile_conditions
 
     rules = [rule for rule in checked.rules if rule.cases]
     if not rules:
-        return ()
+        return {}
     conditions = compile_conditions([rule.condition for rule in rules], checked.list_entries)
     missing = dict.fromkeys(name for rule in rules for name in rule.condition.variables)
-    problems = []
+    results: dict[str, tuple[CaseResult, ...]] = {}
     for index, rule in enumerate(rules):
+        given = []
         for case in rule.cases:
             values = {**missing, **case.values}
             fired, unknown = conditions(values)
-            got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
-            if case.expect not in got:
-                problems.append(_failed(rule, case, got[0], values))
-    return tuple(sorted(problems))
+            given.append(_result(rule, case, values, holds=index in fired, unknown=index in unknown))
+        results[rule.id] = tuple(given)
+    return results
+
+
+def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
+    """Run every inline test and give the failed ones as problems."""
+    return failures(checked, case_results(checked))
+
+
+def failures(checked: CheckedRules, results: Mapping[str, Sequence[CaseResult]]) -> tuple[Problem, ...]:
+    """Give the failed tests as problems, in file order."""
+    rules = {rule.id: rule for rule in checked.rules}
+    return tuple(
+        sorted(
+            _failed(rules[name], result)
+            for name, some in results.items()
+            for result in some
+            if not result.passed
+        )
+    )
+
+
+def _result(
+    rule: CheckedRule, case: CheckedCase, values: Mapping[str, Any], *, holds: bool, unknown: bool
+) -> CaseResult:
+    got = _results(rule.rule, holds=holds, unknown=unknown)
+    fires = holds or (unknown and rule.rule.on_unknown != "skip")
+    read = {name: values[name] for name in rule.condition.variables}
+    return CaseResult(case, read, holds, unknown, fires, got)
 
 
 def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
@@ -77,11 +124,11 @@ def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> 
     return f"unknown field '{name}'", nearest(name, variables)
 
 
-def _failed(rule: CheckedRule, case: CheckedCase, got: str, values: Mapping[str, Any]) -> Problem:
-    message = f"test of '{rule.id}' failed: expected {case.expect}, got {got}"
-    missing = sorted(name for name in rule.condition.variables if values[name] is None)
+def _failed(rule: CheckedRule, result: CaseResult) -> Problem:
+    message = f"test of '{rule.id}' failed: expected {result.case.expect}, got {result.got[0]}"
+    missing = sorted(name for name in rule.condition.variables if result.values[name] is None)
     hint = f"missing here: {', '.join(missing)}" if missing else ""
-    return rule.document.problem((*case.path, "expect"), message, hint)
+    return rule.document.problem((*result.case.path, "expect"), message, hint)
 
 
 def _results(rule: Rule, *, holds: bool, unknown: bool) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class Problem:
         text = f"{self.file}:{self.line}:{self.column}: {self.message}"
         if self.hint:
             text += f"; {self.hint}"
-        return text + _excerpt(self.source, self.column) if self.source.strip() else text
+        return text + excerpt(self.source, self.column) if self.source.strip() else text
 
 
 class RulesError(ValueError):
@@ -94,7 +94,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"known: {shown}, … ({len(known)} in all)" if len(known) > NAMES_SHOWN else f"known: {shown}"
 
 
-def _excerpt(source: str, column: int) -> str:
+def excerpt(source: str, column: int) -> str:
     """Show the line under its message, and a caret under the column; a long line is cut around the caret."""
     line = source.rstrip("\r\n")
     at = max(column - 1, 0)

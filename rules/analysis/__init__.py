@@ -1,0 +1,9 @@
+"""What can be said of rules without running them: proofs and counterexamples, never guesses.
+
+`analyse` takes checked rules and gives findings; `measure` says what the inline tests cover.
+"""
+
+from rules.analysis.analyse import Analysis, analyse
+from rules.analysis.report import Undecided
+
+__all__ = ["Analysis", "Undecided", "analyse"]

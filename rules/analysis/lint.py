@@ -1,0 +1,82 @@
+"""What a rule or a file lacks: tests, an owner, a word on missing values; and lists that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules.analysis.questions import Questioner
+from rules.analysis.report import Report
+from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
+from rules.cases import CaseResult
+from rules.checked_rules import CheckedRule
+from rules.findings import WARNING
+
+
+def report_lacking(
+    report: Report, rules: Sequence[CheckedRule], results: Mapping[str, Sequence[CaseResult]]
+) -> None:
+    """Report rules that run without a positive and a negative test, and enforced ones without an owner."""
+    for rule in rules:
+        if rule.rule.mode == "off":
+            continue
+        got = results.get(rule.id, ())
+        lacking = []
+        if not any(result.fires for result in got):
+            lacking.append("fires")
+        if not any(not result.fires for result in got):
+            lacking.append("does not")
+        if lacking:
+            key = "tests" if rule.rule.tests else "id"
+            message = f"'{rule.id}' has no test in which it {' and none in which it '.join(lacking)}"
+            report.about(rule, "untested", WARNING, message, "add one under 'tests'", key=key)
+        if rule.rule.mode == "enforce" and not rule.rule.owner:
+            message = f"'{rule.id}' is enforced and has no owner"
+            report.about(
+                rule, "no-owner", WARNING, message, "say who answers for it: 'owner: TEAM'", key="id"
+            )
+
+
+def report_unstated(report: Report, questioner: Questioner, subjects: Sequence[Subject]) -> None:
+    """Report rules that decide the most severe outcome, may be unknown, and do not say what follows then."""
+    outcomes = report.checked.outcomes
+    for subject in subjects:
+        rule = subject.checked.rule
+        if not outcomes or rule.decide != outcomes[-1] or _written(subject.checked, "on_unknown"):
+            continue
+        answer = questioner.ask([Want(subject.number, UNKNOWN), Want(subject.number, NOT_TRUE)])
+        if answer.record is not None:
+            message = f"'{rule.id}' decides {rule.decide}, and a missing value leaves it open"
+            report.about(
+                subject,
+                "on-unknown",
+                WARNING,
+                message,
+                "say what follows: 'on_unknown: skip', fire or review",
+                key="decide",
+                record=answer.record,
+            )
+        elif not answer.impossible:
+            report.open(subject, "on-unknown", f"whether a missing value leaves '{rule.id}' open")
+
+
+def report_unused_lists(report: Report, used: frozenset[str]) -> None:
+    """Report lists that no condition looks anything up in."""
+    for filters in report.checked.filters:
+        for source in filters.lists:
+            if source.name not in used:
+                message = f"nothing uses the list '{source.name}'"
+                report.at(
+                    filters.document, source.path, "unused-list", WARNING, message, "delete it", key=True
+                )
+
+
+def _written(rule: CheckedRule, key: str) -> bool:
+    """Say whether a rule states a key itself."""
+    place: Any = rule.document.root
+    try:
+        for step in rule.rule.path:
+            place = place[step]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return isinstance(place, Mapping) and key in place

@@ -1,0 +1,84 @@
+"""What the analysis of checked rules says: findings with a place, a code, and a record that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rules.errors import excerpt
+from rules.expression import TIMESTAMP
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+SEVERITIES = (ERROR, WARNING, NOTE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that rules as they are would do, or lack.
+
+    `line` and `column` count from 1 in characters; `source` is the line itself. `record` is a record that
+    shows it, as the `given` of an inline test would hold it: it has been run through the reference evaluator.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    severity: str = field(compare=False)
+    message: str
+    hint: str = ""
+    source: str = field(default="", compare=False)
+    record: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"
+        if self.hint:
+            text += f"; {self.hint}"
+        if self.source.strip():
+            text += excerpt(self.source, self.column)
+        return text if self.record is None else f"{text}\n    for example: {written(self.record)}"
+
+
+def record_of(values: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    """Give flat values as a test's `given` holds them: nested at the dots, timestamps as text.
+
+    >>> record_of({"scores.fraud": 0.5, "at": 0}, {"scores.fraud": "double", "at": "timestamp"})
+    {'scores': {'fraud': 0.5}, 'at': '1970-01-01T00:00:00Z'}
+    """
+    record: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        place = record
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = _moment(value) if types.get(name) == TIMESTAMP and value is not None else value
+    return record
+
+
+def written(value: Any) -> str:
+    """Write a value in YAML's flow style, to be pasted into a test.
+
+    >>> written({"amount": 1200, "country": "FR", "is_new": None})
+    "{amount: 1200, country: 'FR', is_new: null}"
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {written(part)}" for name, part in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        if value.isprintable():
+            return "'" + value.replace("'", "''") + "'"
+        return '"' + "".join(c if c.isprintable() and c not in '\\"' else _escaped(c) for c in value) + '"'
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    return f"\\U{ord(character):08x}" if character not in '\\"' else f"\\{character}"
+
+
+def _moment(microseconds: int) -> str:
+    moment = (_EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None)
+    return moment.isoformat() + "Z"
