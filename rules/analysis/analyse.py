@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rules.analysis.deciding import report_conflicts, report_duplicates, report_shadowed
+from rules.analysis.deciding import report_conflicts, report_duplicates
 from rules.analysis.facts import Facts
 from rules.analysis.firing import report_firing, report_ranges, report_row_by_row
 from rules.analysis.formula import Formula
-from rules.analysis.lint import report_lacking, report_unstated, report_unused_lists
+from rules.analysis.lint import report_lacking, report_unstated, report_unused_lists, unstated
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, Undecided
+from rules.analysis.shadow import report_shadowed
 from rules.analysis.space import Space
 from rules.analysis.wants import UNKNOWN, Want, subject
 from rules.cases import CaseResult, case_results
@@ -36,12 +37,13 @@ def analyse(
     *,
     results: Mapping[str, Sequence[CaseResult]] | None = None,
     solve: bool = True,
+    notes: bool = True,
     seed: int = SEED,
 ) -> Analysis:
     """Analyse rules that checked.
 
     `results` are those of their inline tests, if they are known already. With `solve`, an SMT solver is asked
-    what intervals cannot settle, if it is installed. The same rules and seed give the same analysis.
+    what intervals cannot settle, if it is installed; `notes` adds what need not be changed. The same rules and seed give the same analysis.
     """
     results = case_results(checked) if results is None else results
     report = Report(checked)
@@ -57,13 +59,13 @@ def analyse(
     facts = Facts([rule.condition for rule in rules], space, checked.variables, lists, seed)
     questioner = Questioner([rule.condition for rule in rules], space, facts, lists, _solver(checked, solve))
     aims: list[Formula] = [questioner.formula(one.fires) for one in subjects]
-    aims += [questioner.formula(Want(one.number, UNKNOWN)) for one in subjects]
+    aims += [questioner.formula(Want(one.number, UNKNOWN)) for one in unstated(report, subjects)]
     facts.gather([case.values for rule in rules for case in rule.cases], aims)
     never = report_firing(report, questioner, subjects, space)
     fires = [one for one in subjects if one.number not in never]
     duplicates = report_duplicates(report, questioner, fires)
     report_shadowed(report, questioner, fires, duplicates)
-    report_conflicts(report, questioner, fires)
+    report_conflicts(report, questioner, fires, notes=notes)
     report_unstated(report, questioner, fires)
     report_ranges(report, rules, space)
     report_row_by_row(report, rules)

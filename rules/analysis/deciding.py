@@ -44,25 +44,9 @@ def report_duplicates(report: Report, questioner: Questioner, subjects: Sequence
     return found
 
 
-def report_shadowed(
-    report: Report, questioner: Questioner, subjects: Sequence[Subject], known: set[int]
+def report_conflicts(
+    report: Report, questioner: Questioner, subjects: Sequence[Subject], *, notes: bool
 ) -> None:
-    """Report rules whose outcome never counts: wherever they have one, a stronger rule decides."""
-    facts = questioner.facts
-    claimed = np.zeros(len(facts.records), dtype=bool)
-    stronger: list[Subject] = []
-    for subject in sorted((one for one in subjects if one.decides), key=lambda one: one.strength):
-        if subject.decides is None:
-            continue
-        own = facts.met(subject.decides)
-        if subject.number not in known and stronger and not (own[: len(claimed)] & ~claimed).any():
-            _ask_shadowed(report, questioner, subject, stronger)
-        if subject.unhindered:
-            stronger.append(subject)
-            claimed |= own[: len(claimed)]
-
-
-def report_conflicts(report: Report, questioner: Questioner, subjects: Sequence[Subject]) -> None:
     """Report rules of one file that fire on the same record: an error where only one may."""
     files: dict[str, list[Subject]] = defaultdict(list)
     for subject in subjects:
@@ -71,7 +55,7 @@ def report_conflicts(report: Report, questioner: Questioner, subjects: Sequence[
     for group in files.values():
         if group[0].filters.hit_policy == "unique":
             _report_overlaps(report, questioner, group)
-        else:
+        elif notes:
             _report_disagreements(report, questioner, [one for one in group if one.decides])
 
 
@@ -84,64 +68,6 @@ def _same(questioner: Questioner, earlier: Subject, later: Subject) -> bool | No
         if not answer.impossible:
             return None if answer.record is not None else False
     return True
-
-
-def _ask_shadowed(
-    report: Report, questioner: Questioner, subject: Subject, stronger: Sequence[Subject]
-) -> None:
-    if subject.decides is None:
-        return None
-    own = questioner.facts.met(subject.decides)
-    met = [(other, questioner.facts.met(other.decides)) for other in stronger if other.decides]
-    for other, where in met:
-        if not (own & ~where).any() and _covers(questioner, subject, [other]):
-            return _say_shadowed(report, questioner, subject, [other])
-    meeting = [other for other, where in met if (own & where).any()]
-    wants = [subject.decides, *(other.decides.opposite for other in stronger if other.decides)]
-    answer = questioner.ask(wants, shown=False)
-    if answer.impossible:
-        few = (
-            _fewest(questioner, subject, meeting) if _covers(questioner, subject, meeting) else list(stronger)
-        )
-        return _say_shadowed(report, questioner, subject, few)
-    if answer.record is None:
-        report.open(subject, "shadowed", f"whether '{subject.id}' ever decides")
-    return None
-
-
-def _say_shadowed(report: Report, questioner: Questioner, subject: Subject, by: Sequence[Subject]) -> None:
-    if subject.decides is None:
-        return
-    verb = "decides" if len(by) == 1 else "decide"
-    message = f"'{subject.id}' never decides: wherever it would, {listed(one.id for one in by)} {verb}"
-    record = next(
-        (record for other in by if other.decides
-         and (record := _example(questioner, [subject.decides, other.decides])) is not None), None
-    )  # fmt: skip
-    hint = (
-        "put it first, or delete it"
-        if subject.filters.hit_policy == "first"
-        else "raise its priority, or delete it"
-    )
-    report.about(subject, "shadowed", WARNING, message, hint, record=record)
-
-
-def _covers(questioner: Questioner, subject: Subject, others: Sequence[Subject]) -> bool:
-    """Say whether it is proven that some of the others decide wherever this one would."""
-    if subject.decides is None:
-        return False
-    wants = [subject.decides, *(other.decides.opposite for other in others if other.decides)]
-    return questioner.proves_none(wants)
-
-
-def _fewest(questioner: Questioner, subject: Subject, others: Sequence[Subject]) -> list[Subject]:
-    """Leave out what the proof does not need."""
-    kept = list(others)
-    for other in others:
-        rest = [one for one in kept if one is not other]
-        if rest and _covers(questioner, subject, rest):
-            kept = rest
-    return kept
 
 
 def _report_overlaps(report: Report, questioner: Questioner, group: Sequence[Subject]) -> None:
@@ -176,29 +102,26 @@ def _report_overlaps(report: Report, questioner: Questioner, group: Sequence[Sub
 
 
 def _report_disagreements(report: Report, questioner: Questioner, group: Sequence[Subject]) -> None:
-    """Note for each rule a stronger one of its file that decides something else on the same record."""
-    facts = questioner.facts
-    ordered = sorted(group, key=lambda subject: subject.strength)
-    met = [facts.met(subject.decides) for subject in ordered if subject.decides]
-    for place, weaker in enumerate(ordered):
-        against = [
-            (stronger, stronger.decides)
-            for before, stronger in enumerate(ordered[:place])
-            if stronger.checked.rule.decide != weaker.checked.rule.decide
-            and stronger.checked.rule.decide and weaker.checked.rule.decide
-            and (met[before] & met[place]).any()
-        ]  # fmt: skip
-        if against and weaker.decides and against[0][1]:
-            stronger, decides = against[0]
-            record = _example(questioner, [weaker.decides, decides])
-            if record is not None:
-                others = f" (and {len(against) - 1} more such)" if len(against) > 1 else ""
-                message = (
-                    f"'{weaker.id}' would decide {weaker.checked.rule.decide} where '{stronger.id}' "
-                    f"decides {stronger.checked.rule.decide}{others}"
-                )
-                hint = f"hit_policy {weaker.filters.hit_policy} settles it"
-                report.about(weaker, "conflict", NOTE, message, hint, key="decide", record=record)
+    """Note for each rule the strongest of its file that decides something else on the same record."""
+    ordered = sorted((one for one in group if one.checked.rule.decide), key=lambda subject: subject.strength)
+    if len(ordered) < 2:
+        return
+    met = np.array([questioner.facts.met(one.decides) for one in ordered if one.decides], dtype=np.float32)
+    outcomes = np.array([one.checked.rule.decide for one in ordered])
+    against = np.tril(met @ met.T > 0) & (outcomes[:, None] != outcomes[None, :])
+    for weaker, row in zip(ordered, against, strict=True):
+        if not row.any() or weaker.decides is None:
+            continue
+        stronger = ordered[int(row.argmax())]
+        record = questioner.seen([weaker.decides, stronger.decides]) if stronger.decides else None
+        if record is not None:
+            others = f" (and {int(row.sum()) - 1} more such)" if row.sum() > 1 else ""
+            message = (
+                f"'{weaker.id}' would decide {weaker.checked.rule.decide} where '{stronger.id}' "
+                f"decides {stronger.checked.rule.decide}{others}"
+            )
+            hint = f"hit_policy {weaker.filters.hit_policy} settles it"
+            report.about(weaker, "conflict", NOTE, message, hint, key="decide", record=record)
 
 
 def _example(questioner: Questioner, wants: Sequence[Want]) -> dict[str, object] | None:

@@ -54,20 +54,33 @@ class Facts:
         records = [self._whole(values) for values in given]
         for wanted in aims:
             try:
-                records += [self.draw(box) for box in islice(Search([wanted], self._space.full).boxes(), 2)]
+                for box in islice(Search([wanted], self._space.full).boxes(), 1):
+                    records += [self.draw(box), self.draw(box, bare=True)]
             except GaveUp:
                 continue
         self.add([*records, *(self.draw({}) for _ in range(AT_RANDOM))])
 
-    def add(self, records: Sequence[dict[str, Any]]) -> slice:
-        """Evaluate more records; gives where they stand."""
-        first = len(self.records)
+    def add(self, records: Sequence[dict[str, Any]]) -> list[int | None]:
+        """Evaluate more records; gives the place of each, None of one that the schema does not allow."""
         fitting = [record for record in records if self._fits(record)]
+        places = iter(range(len(self.records), len(self.records) + len(fitting)))
         if fitting:
             true, unknown = self._evaluate(fitting)
             self.records += fitting
             self.true = np.concatenate([self.true, true], axis=1)
             self.unknown = np.concatenate([self.unknown, unknown], axis=1)
+        kept = iter(fitting)
+        following = next(kept, None)
+        found: list[int | None] = []
+        for record in records:
+            found.append(next(places) if record is following else None)
+            following = next(kept, None) if record is following else following
+        return found
+
+    def new(self, records: Sequence[dict[str, Any]]) -> slice:
+        """Evaluate more records; gives where they stand."""
+        first = len(self.records)
+        self.add(records)
         return slice(first, len(self.records))
 
     def met(self, want: Want, among: slice = slice(None)) -> np.ndarray:
@@ -77,12 +90,13 @@ class Facts:
         rows = true if word == TRUE else unknown if word == UNKNOWN else ~(true | unknown)
         return ~rows if word != want.result else rows
 
-    def draw(self, box: Box) -> dict[str, Any]:
-        """Draw a record from a box."""
+    def draw(self, box: Box, *, bare: bool = False) -> dict[str, Any]:
+        """Draw a record from a box; a bare one has no values but those that the box asks for."""
         record: dict[str, Any] = {}
         for variable in self._variables:
             axis = self._names.get(variable.name)
-            record[variable.name] = None if axis is None else self._value(axis, box.get(axis))
+            none = axis is None or (bare and variable.nullable and axis not in box)
+            record[variable.name] = None if axis is None or none else self._value(axis, box.get(axis))
         taken = {node.name for axis in box if isinstance(node := self._space.nodes[axis], Name)}
         for axis in box:
             node = self._space.nodes[axis]

@@ -7,7 +7,7 @@ from itertools import combinations
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report
 from rules.analysis.space import Atom, Space
-from rules.analysis.spelling import spell
+from rules.spelling import spell
 from rules.analysis.wants import TRUE, Subject
 from rules.checked_rules import CheckedRule
 from rules.expression import BOOL, Call, Literal, Name, Node, Variable, walk

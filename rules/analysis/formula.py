@@ -137,6 +137,7 @@ class Search:
     def _possible(self, box: Box, choice: Any) -> tuple[Formula, ...] | None:
         """Give the parts of a choice that the box allows; None where one holds all over it."""
         left = []
+        self.left -= len(choice.parts)
         for part in choice.parts:
             verdict = holds(part, box, self._full)
             if verdict:

@@ -39,11 +39,8 @@ def report_lacking(
 
 def report_unstated(report: Report, questioner: Questioner, subjects: Sequence[Subject]) -> None:
     """Report rules that decide the most severe outcome, may be unknown, and do not say what follows then."""
-    outcomes = report.checked.outcomes
-    for subject in subjects:
+    for subject in unstated(report, subjects):
         rule = subject.checked.rule
-        if not outcomes or rule.decide != outcomes[-1] or _written(subject.checked, "on_unknown"):
-            continue
         answer = questioner.ask([Want(subject.number, UNKNOWN), Want(subject.number, NOT_TRUE)])
         if answer.record is not None:
             message = f"'{rule.id}' decides {rule.decide}, and a missing value leaves it open"
@@ -58,6 +55,16 @@ def report_unstated(report: Report, questioner: Questioner, subjects: Sequence[S
             )
         elif not answer.impossible:
             report.open(subject, "on-unknown", f"whether a missing value leaves '{rule.id}' open")
+
+
+def unstated(report: Report, subjects: Sequence[Subject]) -> list[Subject]:
+    """Give the rules that decide the most severe outcome without a word on missing values."""
+    severest = report.checked.outcomes[-1:]
+    return [
+        one
+        for one in subjects
+        if one.checked.rule.decide in severest and not _written(one.checked, "on_unknown")
+    ]
 
 
 def report_unused_lists(report: Report, used: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rules import reference
 from rules.analysis.facts import Facts
-from rules.analysis.formula import Formula, GaveUp, Search, opposite, some
+from rules.analysis.formula import Box, Formula, GaveUp, Search, opposite, some
 from rules.analysis.space import Space
 from rules.analysis.wants import FALSE, NOT_FALSE, NOT_TRUE, TRUE, UNKNOWN, Want
 from rules.expression import CheckedExpression, Name, Node, walk
@@ -49,10 +49,17 @@ class Questioner:
         self._expressions, self._space, self.facts, self._lists = expressions, space, facts, lists
         self._solver = solver
         self._steps = MOST_STEPS
+        self._formulas: dict[Want, Formula] = {}
         self._checked: dict[tuple[int, tuple[tuple[str, Any], ...]], bool | None] = {}
 
     def formula(self, want: Want) -> Formula:
         """Give the cells in which a want may be met."""
+        kept = self._formulas.get(want)
+        if kept is None:
+            kept = self._formulas[want] = self._made(want)
+        return kept
+
+    def _made(self, want: Want) -> Formula:
         node = self._expressions[want.condition].node
         space = self._space
         held, failed = space.true(node), space.false(node)
@@ -118,6 +125,14 @@ class Questioner:
         finally:
             self._steps -= before - max(search.left, 0)
 
+    def boxes(self, wants: Sequence[Want], steps: int) -> list[Box] | None:
+        """Give a few boxes in which every want may be met: none is proof; None where the search gave up."""
+        search = Search([self.formula(want) for want in wants], self._space.full, steps)
+        try:
+            return list(islice(search.boxes(), 2))
+        except GaveUp:
+            return None
+
     def confirmed(self, record: Mapping[str, Any], wants: Sequence[Want]) -> bool:
         """Say whether the reference evaluator agrees that a record meets every want."""
         return all(want.allows(self._result(want.condition, record)) for want in wants)
@@ -146,7 +161,7 @@ class Questioner:
             records = [self.facts.draw(box) for box in islice(search.boxes(), TRIES) for _ in range(2)]
         except GaveUp:
             return None
-        return self.seen(wants, self.facts.add(records), shown=shown) if records else None
+        return self.seen(wants, self.facts.new(records), shown=shown) if records else None
 
     def _solved(self, wants: Sequence[Want], shown: bool) -> Answer:
         asked = [(self._expressions[want.condition].node, want.result) for want in wants]
@@ -156,7 +171,7 @@ class Questioner:
         if not found:
             return NO
         records = [self.facts.draw({}) | values for values in found]
-        seen = self.seen(wants, self.facts.add(records), shown=shown)
+        seen = self.seen(wants, self.facts.new(records), shown=shown)
         return OPEN if seen is None else Answer(seen)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.analysis.spelling import start
+from rules.spelling import start
 from rules.analysis.wants import Subject
 from rules.checked_rules import CheckedRule, CheckedRules
 from rules.expression import Node

@@ -100,7 +100,7 @@ class Space:
         self._variables = {variable.name: variable for variable in variables}
         self._lists = lists
         self._entries: dict[tuple[str, str], frozenset[Anything] | None] = {}
-        self._keys = Keys()
+        self._keys = _Numbers()
         self._axes: dict[int, int] = {}
         self._domains: list[Domain] = []
         self._true: dict[int, Formula] = {}
@@ -299,6 +299,21 @@ class Space:
             self._domains.append(domain)
             self.nodes.append(node)
         return self._axes[key]
+
+
+class _Numbers(Keys):
+    """Numbers for nodes, each node object looked at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, tuple[Node, int]] = {}
+
+    def __getitem__(self, node: Node) -> int:
+        known = self._known.get(id(node))
+        if known is None:
+            # The node is kept with its number, so that its id is not given to another.
+            known = self._known[id(node)] = (node, super().__getitem__(node))
+        return known[1]
 
 
 def _size(node: Node) -> int:
