@@ -20,16 +20,23 @@ def check_folder(root: Path, schema: Schema, scores: Sequence[str], outcomes: Se
 
     Raises CheckFailed with every problem of every file; failed tests count where all else is right.
     """
-    checked = check_rules(
+    checked = checked_folder(root, schema, scores, outcomes)
+    if failed := run_cases(checked):
+        raise CheckFailed(failed)
+    return checked
+
+
+def checked_folder(
+    root: Path, schema: Schema, scores: Sequence[str], outcomes: Sequence[str]
+) -> CheckedRules:
+    """Check every rule file of a project, without running the tests inside them. Raises CheckFailed."""
+    return check_rules(
         read_rules(root),
         variables=schema.variables(),
         scores=tuple(scores),
         outcomes=tuple(outcomes),
         read_list=read_lists(root),
     )
-    if failed := run_cases(checked):
-        raise CheckFailed(failed)
-    return checked
 
 
 def rule_parts(checked: CheckedRules) -> dict[str, bytes]:

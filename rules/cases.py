@@ -9,12 +9,14 @@ from typing import Any
 
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import Problem, nearest
-from rules.expression import Variable
+from rules.expression import Call, Node, Variable
 from rules.files import Case, Rule
 from rules.form import shown
 from rules.reader import Document
+from rules.spelling import spell
 
 NONE, FIRE, UNKNOWN = "none", "fire", "unknown"
+SHOWN = 8  # parts of a condition whose results are told
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WANTED = {
@@ -98,7 +100,7 @@ def failures(checked: CheckedRules, results: Mapping[str, Sequence[CaseResult]])
     rules = {rule.id: rule for rule in checked.rules}
     return tuple(
         sorted(
-            _failed(rules[name], result)
+            _failed(rules[name], result, checked.list_entries)
             for name, some in results.items()
             for result in some
             if not result.passed
@@ -124,11 +126,34 @@ def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> 
     return f"unknown field '{name}'", nearest(name, variables)
 
 
-def _failed(rule: CheckedRule, result: CaseResult) -> Problem:
+def _failed(rule: CheckedRule, result: CaseResult, lists: Mapping[str, Any]) -> Problem:
+    """Say what was expected, what came, what was missing, and what each part of the condition gave."""
     message = f"test of '{rule.id}' failed: expected {result.case.expect}, got {result.got[0]}"
     missing = sorted(name for name in rule.condition.variables if result.values[name] is None)
-    hint = f"missing here: {', '.join(missing)}" if missing else ""
-    return rule.document.problem((*result.case.path, "expect"), message, hint)
+    hints = [f"missing here: {', '.join(missing)}"] if missing else []
+    parts = _parts(rule.condition.node)
+    if len(parts) > 1:
+        hints.append(", ".join(f"{spell(part)} is {_outcome(part, result, lists)}" for part in parts[:SHOWN]))
+    return rule.document.problem((*result.case.path, "expect"), message, "; ".join(hints))
+
+
+def _parts(node: Node) -> list[Node]:
+    """Give the parts that a condition's top-level && or || joins."""
+    if not (isinstance(node, Call) and node.overload in ("logical_and", "logical_or")):
+        return [node]
+    parts = []
+    for side in node.arguments:
+        same = isinstance(side, Call) and side.overload == node.overload
+        parts += _parts(side) if same else [side]
+    return parts
+
+
+def _outcome(part: Node, result: CaseResult, lists: Mapping[str, Any]) -> str:
+    from rules.checked import express
+    from rules.scalar import compile_value
+
+    value = compile_value(express("", part), lists)(result.values)
+    return {True: "true", False: "false"}.get(value, UNKNOWN) if isinstance(value, bool) else UNKNOWN
 
 
 def _results(rule: Rule, *, holds: bool, unknown: bool) -> tuple[str, ...]:

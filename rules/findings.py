@@ -12,6 +12,20 @@ from rules.expression import TIMESTAMP
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
+CODES = {  # each with what it says of a rule, a list or a table
+    "always-fires": "The rule fires on every record.",
+    "conflict": "Another rule of the file decides something else on the same record.",
+    "duplicate": "The rule does what another one does, on the same records.",
+    "never-fires": "No record makes the rule fire.",
+    "no-owner": "The rule is enforced and nobody is named as its owner.",
+    "on-unknown": "The rule decides the most severe outcome and does not say what a missing value means.",
+    "out-of-range": "A comparison comes out the same for every value that the field may hold.",
+    "overlap": "Two rules fire on the same record where only one may.",
+    "row-by-row": "A part of the condition is evaluated record by record.",
+    "shadowed": "Wherever the rule would decide, a stronger one does.",
+    "untested": "The rule has no test in which it fires, or none in which it does not.",
+    "unused-list": "Nothing uses the list.",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

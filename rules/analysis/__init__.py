@@ -4,6 +4,7 @@
 """
 
 from rules.analysis.analyse import Analysis, analyse
+from rules.analysis.coverage import RuleCoverage, measure
 from rules.analysis.report import Undecided
 
-__all__ = ["Analysis", "Undecided", "analyse"]
+__all__ = ["Analysis", "RuleCoverage", "Undecided", "analyse", "measure"]

@@ -91,12 +91,9 @@ def _put(node: Call, record: dict[str, Any], taken: set[str]) -> None:
 def _compare(node: Call, wanted: bool, record: dict[str, Any], taken: set[str]) -> None:
     """Bring one side to the other, or past it."""
     left, right = node.arguments
-    if isinstance(left, Literal) or (
-        isinstance(left, Name) and left.name in taken and _known(right, {}) is None
-    ):
-        target, other = right, left
-    else:
-        target, other = left, right
+    settled = isinstance(left, Name) and left.name in taken and _known(right, {}) is None
+    sides: tuple[Node, Node] = (left, right)
+    target, other = reversed(sides) if isinstance(left, Literal) or settled else sides
     value = _known(other, record)
     if value is None:
         return None
@@ -109,9 +106,9 @@ def _compare(node: Call, wanted: bool, record: dict[str, Any], taken: set[str]) 
     if target.type == STRING:
         moved = value + "a" if up else value[:-1]
     else:
-        moved = value + (1 if up else -1) * max(
-            1, int(abs(value) // 1000) if not isinstance(value, bool) else 1
-        )
+        step = max(1, int(abs(value) // 1000))
+        moved = value + step if up else value - step
+
     return _aim(target, moved, record, taken)
 
 

@@ -42,8 +42,9 @@ def analyse(
 ) -> Analysis:
     """Analyse rules that checked.
 
-    `results` are those of their inline tests, if they are known already. With `solve`, an SMT solver is asked
-    what intervals cannot settle, if it is installed; `notes` adds what need not be changed. The same rules and seed give the same analysis.
+    `results` are those of their inline tests, if they are known already. With `solve`, a solver is asked
+    what intervals cannot settle, if it is installed; `notes` adds what need not be changed. The same rules
+    and seed give the same analysis.
     """
     results = case_results(checked) if results is None else results
     report = Report(checked)

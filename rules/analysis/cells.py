@@ -101,7 +101,7 @@ class Domain:
                 members.append(value)
         other = next(text for text in _others() if text not in marks)
         cells = Cells([*(members[0] for members in classes.values()), other], self.missing)
-        cells.members = {number: members for number, members in enumerate(classes.values())}
+        cells.members = dict(enumerate(classes.values()))
         cells.inside = {
             values: sum(1 << number for number, mark in enumerate(classes) if mark >> place & 1)
             for place, values in enumerate(self.sets)
@@ -113,7 +113,7 @@ KEPT_MEMBERS = 8
 
 
 class Cells:
-    """The cells of one axis: `values` has one value of each, and the last cell, if any, is that of no value."""
+    """The cells of one axis: `values` has one value of each; the last cell, if any, is that of no value."""
 
     def __init__(self, values: list[Any], missing: bool, *, nan: bool = False) -> None:
         self.values = values
@@ -146,7 +146,7 @@ class Cells:
 
 
 def between(kind: str, before: Any, after: Any) -> Any:
-    """Give a plain value strictly between two, either of which may be None for no end; None if there is none."""
+    """Give a plain value strictly between two, or None; for texts, None stands for no end."""
     if kind == STRING:
         return _text_between(before, after)
     if kind == DOUBLE:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from rules.analysis.pairs import apart
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, listed
-from rules.analysis.wants import Subject, Want
+from rules.analysis.wants import Subject
 from rules.findings import ERROR, NOTE, WARNING
 
 
@@ -37,8 +38,9 @@ def report_duplicates(report: Report, questioner: Questioner, subjects: Sequence
                 at = earlier.checked.document
                 line = at.position((*earlier.checked.rule.path, "id"))[0]
                 message = f"'{later.id}' does what '{earlier.id}' does, on the same records"
-                report.about(later, "duplicate", WARNING, message, f"delete one of them: {at.file}:{line}", key="id",
-                             record=_example(questioner, [later.fires, earlier.fires]))  # fmt: skip
+                hint = f"delete one of them: {at.file}:{line}"
+                record = questioner.seen([later.fires, earlier.fires])
+                report.about(later, "duplicate", WARNING, message, hint, key="id", record=record)
                 found.add(later.number)
                 break
     return found
@@ -72,23 +74,14 @@ def _same(questioner: Questioner, earlier: Subject, later: Subject) -> bool | No
 
 def _report_overlaps(report: Report, questioner: Questioner, group: Sequence[Subject]) -> None:
     """Say which rules of a `unique` file fire together."""
-    facts = questioner.facts
-    fired = np.array([facts.met(subject.fires) for subject in group], dtype=np.float32)
-    together = (fired @ fired.T) > 0
     separate = apart([questioner.formula(subject.fires) for subject in group], questioner.full)
     for place, later in enumerate(group):
-        over: list[tuple[Subject, object]] = []
-        for before in range(place):
-            earlier = group[before]
+        over: list[tuple[Subject, Mapping[str, Any]]] = []
+        for before, earlier in enumerate(group[:place]):
             if separate[before, place]:
                 continue
-            wants = [later.fires, earlier.fires]
-            if together[before, place]:
-                record = _example(questioner, wants) if not over else None
-                if record is not None or over:
-                    over.append((earlier, record))
-                    continue
-            answer = questioner.ask(wants)
+            # The first record is shown; the others only have to be there.
+            answer = questioner.ask([later.fires, earlier.fires], shown=not over)
             if answer.record is not None:
                 over.append((earlier, answer.record))
             elif not answer.impossible:
@@ -96,9 +89,8 @@ def _report_overlaps(report: Report, questioner: Questioner, group: Sequence[Sub
         if over:
             names = listed(subject.id for subject, _ in over)
             message = f"'{later.id}' fires together with {names}, and hit_policy is unique"
-            record = over[0][1]
-            report.about(later, "overlap", ERROR, message, "let their conditions exclude each other",
-                         record=record if isinstance(record, dict) else None)  # fmt: skip
+            hint = "let their conditions exclude each other"
+            report.about(later, "overlap", ERROR, message, hint, record=over[0][1])
 
 
 def _report_disagreements(report: Report, questioner: Questioner, group: Sequence[Subject]) -> None:
@@ -122,8 +114,3 @@ def _report_disagreements(report: Report, questioner: Questioner, group: Sequenc
             )
             hint = f"hit_policy {weaker.filters.hit_policy} settles it"
             report.about(weaker, "conflict", NOTE, message, hint, key="decide", record=record)
-
-
-def _example(questioner: Questioner, wants: Sequence[Want]) -> dict[str, object] | None:
-    answer = questioner.seen(wants)
-    return dict(answer) if answer is not None else None

@@ -1,4 +1,4 @@
-"""Rules that can never fire, rules that always do, and comparisons that a field's range settles beforehand."""
+"""Rules that can never fire, rules that always do, and comparisons that a field's range settles."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import combinations
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report
 from rules.analysis.space import Atom, Space
-from rules.spelling import spell
 from rules.analysis.wants import TRUE, Subject
 from rules.checked_rules import CheckedRule
 from rules.expression import BOOL, Call, Literal, Name, Node, Variable, walk
 from rules.findings import NOTE, WARNING
+from rules.spelling import spell
 
 MOST_PARTS = 24
 
@@ -36,7 +36,8 @@ def report_firing(
         elif not facts.met(subject.fires.opposite).any() and not _stated(subject.checked):
             answer = questioner.ask([subject.fires.opposite])
             if answer.impossible:
-                message = f"'{subject.id}' fires on every record: no record makes its condition {_otherwise(subject)}"
+                otherwise = "false or unknown" if subject.fires.result == TRUE else "false"
+                message = f"'{subject.id}' fires on every record: its condition is never {otherwise}"
                 report.about(subject, "always-fires", WARNING, message, "if that is meant, write 'true'")
             elif answer.record is None:
                 report.open(subject, "always-fires", f"whether '{subject.id}' fires on every record")
@@ -70,10 +71,6 @@ def report_row_by_row(report: Report, rules: tuple[CheckedRule, ...]) -> None:
 
 def _stated(rule: CheckedRule) -> bool:
     return rule.condition.node == Literal(BOOL, True)
-
-
-def _otherwise(subject: Subject) -> str:
-    return "false or unknown" if subject.fires.result == TRUE else "false"
 
 
 def _why(subject: Subject, space: Space) -> str:

@@ -1,7 +1,7 @@
 """Formulas over cells, and the search for a box of cells in which several of them hold at once.
 
-An axis is something that conditions ask about: a field, a term such as `size(memo)`, an atom that nothing is
-known of. Its cells are numbered from 0, and a set of cells is the bits of an int. A box gives each axis a set.
+An axis is something that conditions ask about: a field, a term such as `size(memo)`, a test that nothing is
+known of. Its cells are numbered from 0; a set of cells is the bits of an int. A box gives each axis a set.
 """
 
 from __future__ import annotations

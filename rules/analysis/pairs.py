@@ -16,8 +16,8 @@ WORD = 64
 def apart(formulas: Sequence[Formula], full: Sequence[int]) -> np.ndarray:
     """Say of which pairs it is proven that they never hold together.
 
-    Each formula is covered by boxes; two boxes are apart if some axis has no cell in common. A formula of more
-    than sixteen boxes is apart from none here.
+    Each formula is covered by boxes; two boxes are apart if some axis has no cell in common. A formula of
+    more than sixteen boxes is apart from none here.
 
     **Shape**: n formulas → `(n, n)` bool, symmetric.
     """

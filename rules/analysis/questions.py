@@ -1,4 +1,4 @@
-"""Questions about rules, asked as: is there a record such that …? The answer is a record, a proof, or neither."""
+"""Questions about rules: is there a record such that …? The answer is a record, a proof, or neither."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rules.analysis.wants import FALSE, NOT_FALSE, NOT_TRUE, TRUE, UNKNOWN, Want
 from rules.expression import CheckedExpression, Name, Node, walk
 
 TRIES = 6
+FAR = 2**62
 MOST_STEPS = 400_000
 
 
@@ -81,7 +82,7 @@ class Questioner:
     def ask(self, wants: Sequence[Want], *, shown: bool = True) -> Answer:
         """Say whether there is a record that meets every want.
 
-        A record to be shown is confirmed by the reference evaluator; one that only ends the question need not.
+        A record to be shown is confirmed by the reference evaluator; one that only ends the question is not.
         """
         if (seen := self.seen(wants, shown=shown)) is not None:
             return Answer(seen)
@@ -109,7 +110,7 @@ class Questioner:
         names = self.names([want.condition for want in wants])
         if not shown:
             return found[0]
-        best = sorted(found, key=lambda record: sum(record[name] is None for name in names))
+        best = sorted(found, key=lambda record: sum(_odd(record[name]) for name in names))
         return next(
             ({name: record[name] for name in names} for record in best if self.confirmed(record, wants)), None
         )
@@ -173,6 +174,13 @@ class Questioner:
         records = [self.facts.draw({}) | values for values in found]
         seen = self.seen(wants, self.facts.new(records), shown=shown)
         return OPEN if seen is None else Answer(seen)
+
+
+def _odd(value: Any) -> int:
+    """Say how far a value is from what a reader expects: missing ones and the ends of ranges come last."""
+    if value is None:
+        return 1
+    return 2 if isinstance(value, int | float) and not -FAR < value < FAR else 0
 
 
 def _in_order(node: Node, names: frozenset[str]) -> list[str]:

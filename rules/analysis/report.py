@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.spelling import start
 from rules.analysis.wants import Subject
 from rules.checked_rules import CheckedRule, CheckedRules
 from rules.expression import Node
 from rules.findings import SEVERITIES, Finding, record_of
 from rules.reader import Document
+from rules.spelling import start
 
 
 @dataclass(frozen=True, order=True)
@@ -98,7 +98,7 @@ class Report:
                 placed.hint,
                 placed.source,
                 shown,
-            )  # fmt: skip
+            )
         )
 
 

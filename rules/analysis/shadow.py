@@ -7,7 +7,7 @@ rules that leave none, which is proof.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +36,9 @@ class _Pursuit:
         return [self.decides, *_opposites(self.blockers.values())]
 
 
-def report_shadowed(report: Report, questioner: Questioner, subjects: Sequence[Subject], known: set[int]) -> None:
+def report_shadowed(
+    report: Report, questioner: Questioner, subjects: Sequence[Subject], known: set[int]
+) -> None:
     """Report rules that never decide; `known` are reported already, as duplicates."""
     deciding = sorted((one for one in subjects if one.decides), key=lambda one: one.strength)
     pursuits = [
@@ -113,8 +115,8 @@ def _seen(
     for place in places:
         if not own[place]:
             continue
-        by = claims[:rank, place].nonzero()[0]
-        if not len(by):
+        by = claims[:rank, place].nonzero()[0].tolist()
+        if not by:
             return True
         missed = missed and all(deciding[one].number in pursuit.blockers for one in by)
         pursuit.blockers |= {deciding[one].number: deciding[one] for one in by[:MOST_NEW]}
@@ -164,5 +166,5 @@ def _stronger(pursuit: _Pursuit, deciding: Sequence[Subject]) -> list[Subject]:
     return [one for one in deciding if one.unhindered and one.strength < pursuit.subject.strength]
 
 
-def _opposites(subjects: object) -> list[Want]:
-    return [one.decides.opposite for one in subjects if one.decides]  # type: ignore[attr-defined]
+def _opposites(subjects: Iterable[Subject]) -> list[Want]:
+    return [one.decides.opposite for one in subjects if one.decides]

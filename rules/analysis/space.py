@@ -1,8 +1,8 @@
 """Checked conditions in, formulas over cells out: when each is true, and when it is false.
 
-What is compared with constants becomes an axis: a field, or a term such as `size(memo)` or `amount * 2.0`. Any
-other test is an axis of its own that may come out either way: the formulas then say more than can happen, never
-less. That no box of cells is left is therefore proof; that one is left must be confirmed.
+What is compared with constants becomes an axis: a field, or a term such as `size(memo)` or `amount * 2.0`.
+Any other test is an axis of its own, which may come out either way: formulas then allow more than can happen,
+never less. That no box of cells is left is therefore proof; that one is left must be confirmed.
 """
 
 from __future__ import annotations
@@ -183,14 +183,15 @@ class Space:
     def _read(self, node: Node) -> None:
         """Note every test of a condition."""
         if isinstance(node, Literal):
-            return None
+            return
         if isinstance(node, Call):
             if node.overload in _LOGIC:
                 for part in node.arguments:
                     self._read(part)
-                return None
+                return
             if node.overload == "not_equals":
-                return self._read(Call("equals", node.arguments, BOOL, node.offset))
+                self._read(Call("equals", node.arguments, BOOL, node.offset))
+                return
         key = self._keys[node]
         if key not in self.atoms:
             self.atoms[key] = self._recognised(node) or self._outcome(node)
@@ -332,7 +333,7 @@ def _inner(node: Node) -> Node:
 
 
 def _strict(node: Node) -> bool:
-    """Say whether a node has a value, and not null, exactly where all its fields do and nothing in it fails."""
+    """Say whether a node has a value (not null) exactly where all its fields do and nothing in it fails."""
     if isinstance(node, Call):
         return isinstance(TABLE.get(node.overload), Function) and all(map(_strict, node.arguments))
     return isinstance(node, Name) or (isinstance(node, Literal) and node.type != NULL)

@@ -47,7 +47,8 @@ def comparisons() -> st.SearchStrategy[str]:
     flipped = st.tuples(NUMBER, ORDER, st.sampled_from(["count", "level", "amount"])).map(" ".join)
     texts = st.tuples(st.just("country"), EQUAL, st.sampled_from(["'GB'", "'FR'", "null"])).map(" ".join)
     among = st.sampled_from(
-        ["country in ['GB']", "country in ['GB', null]", "count in [0, 2]", "level in [0, 1, 2]", "country in home",
+        ["country in ['GB']", "country in ['GB', null]", "count in [0, 2]", "level in [0, 1, 2]",
+         "country in home",
          "count in [1, 2.0, null]", "country == other", "country != other", "count == null", "amount != null"]
     )  # fmt: skip
     terms = st.sampled_from(
@@ -55,7 +56,9 @@ def comparisons() -> st.SearchStrategy[str]:
          "count > level", "count == level", "amount > count", "10 / count > 4", "country.startsWith('G')",
          "country < 'G'", "amount + 1.0 <= 1.0", "double(count) == 1.0", "string(level) == '1'"]
     )  # fmt: skip
-    return st.one_of(numbers, flipped, texts, among, terms, st.just("flag"), st.sampled_from(["true", "false"]))
+    return st.one_of(
+        numbers, flipped, texts, among, terms, st.just("flag"), st.sampled_from(["true", "false"])
+    )
 
 
 CONDITIONS = st.recursive(
@@ -78,7 +81,7 @@ RULES = st.tuples(
 def checked_of(rules: list[tuple[str, str, str, str]], policy: str) -> CheckedRules:
     lines = ["filters: drawn", f"hit_policy: {policy}", "lists: {home: [GB]}", "rules:"]
     for number, (when, effect, unknown, mode) in enumerate(rules):
-        lines += [f"  - {{id: r{number}, when: \"{when}\", {effect}, on_unknown: {unknown}, mode: {mode}}}"]
+        lines += [f'  - {{id: r{number}, when: "{when}", {effect}, on_unknown: {unknown}, mode: {mode}}}']
     text = "\n".join(lines).encode()
     return check_rules(
         {"rules/a.yaml": text}, variables=VARIABLES, scores=(), outcomes=OUTCOMES, read_list={}.__getitem__
@@ -91,7 +94,9 @@ def results(checked: CheckedRules) -> list[list[bool | None]]:
     rows = []
     for record in RECORDS:
         true, unknown = conditions(record)
-        rows.append([True if n in true else None if n in unknown else False for n in range(len(checked.rules))])
+        rows.append(
+            [True if n in true else None if n in unknown else False for n in range(len(checked.rules))]
+        )
     return rows
 
 
@@ -125,7 +130,9 @@ def test_what_is_found_is_so(rules: list[tuple[str, str, str, str]], policy: str
             case "always-fires":
                 assert all(fires(checked, number, value) for value in column)
             case "duplicate":
-                assert all(fires(checked, number, row[number]) == fires(checked, ids[0], row[ids[0]]) for row in rows)
+                assert all(
+                    fires(checked, number, row[number]) == fires(checked, ids[0], row[ids[0]]) for row in rows
+                )
             case "shadowed":
                 assert all(
                     any(decides(checked, other, row[other]) for other in ids)
