@@ -24,7 +24,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Spec:
-    """The settings of an embedding. What `from_mapping` accepts is what `_RANGES` and `_check` allow.
+    """The settings of an embedding. What `from_mapping` accepts is what `RANGES` and `_check` allow.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Spec:
 
 
 # Least and most of each numeric setting, by its type.
-_RANGES: dict[str, tuple[type, float, float]] = {
+RANGES: dict[str, tuple[type, float, float]] = {
     "width": (int, 2, 1_024),
     "bins": (int, 2, 128),
     "rare": (int, 1, 1_000_000),
@@ -100,7 +100,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "max_rows": (int, 10, 1 << 31),
     "seed": (int, 0, (1 << 63) - 1),
 }
-_KEYS = ("numeric", "hidden", *_RANGES)
+_KEYS = ("numeric", "hidden", *RANGES)
 
 
 def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
@@ -112,7 +112,7 @@ def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
                 )
         elif key == "hidden":
             yield from _check_hidden(value)
-        elif key not in _RANGES:
+        elif key not in RANGES:
             near = get_close_matches(str(key), _KEYS, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_KEYS)}"
             yield SpecProblem(str(key), "unknown setting of an embedding", hint)
@@ -129,7 +129,7 @@ def _check_hidden(value: Any) -> Iterable[SpecProblem]:
 
 
 def _check_range(key: str, value: Any) -> Iterable[SpecProblem]:
-    kind, least, most = _RANGES[key]
+    kind, least, most = RANGES[key]
     sort = "a whole number" if kind is int else "a number"
     # bool is an int to Python, and no setting here is one
     if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):

@@ -27,6 +27,11 @@ _NUMBER_STARTS = frozenset("+-.0123456789")
 _QUOTE = "put the text in quotes, or on its own line after '|'"
 
 
+def is_text(text: str) -> bool:
+    """Say whether a plain scalar of this text reads as text, and not as nothing, true, false or a number."""
+    return text not in _CONSTANTS and not _INTEGER.fullmatch(text) and not _FLOAT.fullmatch(text)
+
+
 class Branch:
     """The place of a mapping or a list: `children` by key or index, and a mapping's `keys`."""
 

@@ -25,8 +25,8 @@ RULE_KEYS = (
 CASE_KEYS = ("given", "expect")
 SOURCE_KEYS = ("file", "column", "type")
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+LIST_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
         if key not in row:
             form.note(path, f"a rule needs '{key}'")
     rule = Rule(
-        id=form.matching((*path, "id"), row["id"], _ID, "letters, digits, '-', '_' and '.'")
+        id=form.matching((*path, "id"), row["id"], ID, "letters, digits, '-', '_' and '.'")
         if "id" in row
         else "",
         when=form.expression((*path, "when"), row["when"]) if "when" in row else "",
@@ -172,7 +172,7 @@ def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
 def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
     for name, written in form.mapping(("lists",), rows if rows is not None else {}, None).items():
         path: Path = ("lists", name)
-        if not _NAME.fullmatch(name):
+        if not LIST_NAME.fullmatch(name):
             form.note(path, f"'{name}' cannot name a list", "use letters, digits and '_'", key=True)
         if isinstance(written, Mapping):
             source = form.mapping(path, written, SOURCE_KEYS, what="a list")

@@ -12,7 +12,7 @@ from rules.reader import Document
 Path = tuple[str | int, ...]
 
 # Reason codes and tags are joined by '|' where a format has no lists.
-_CODE = re.compile(r"[^|\s](?:[^|\n\t]{0,198}[^|\s])?")
+CODE = re.compile(r"[^|\s](?:[^|\n\t]{0,198}[^|\s])?")
 
 
 class Form:
@@ -88,7 +88,7 @@ class Form:
         return text
 
     def code(self, path: Path, value: Any) -> str:
-        return self.matching(path, value, _CODE, "one line of up to 200 characters without '|'")
+        return self.matching(path, value, CODE, "one line of up to 200 characters without '|'")
 
     def codes(self, path: Path, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list):

@@ -20,7 +20,7 @@ from rules.places import offsets
 MAX_BYTES = 4 * 1024 * 1024
 
 # Control characters, YAML's other line breaks (they would shift line numbers), marks that reorder shown text.
-_REFUSED = re.compile(
+REFUSED = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
@@ -110,9 +110,9 @@ def _decode(data: bytes, file: str) -> str:
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
         problem = problem_at(file, before, len(before), message, "save the file as UTF-8")
         raise CheckFailed([problem]) from None
-    refused = _REFUSED.search(text)
+    refused = REFUSED.search(text)
     if refused:
-        shown = _REFUSED.sub("\ufffd", text)
+        shown = REFUSED.sub("\ufffd", text)
         message = f"character U+{ord(refused.group()):04X} is not read"
         raise CheckFailed(
             [problem_at(file, shown, refused.start(), message, "delete it; it may be invisible")]

@@ -14,6 +14,7 @@ from rules.reader import read_yaml
 
 FILE = "project.yaml"
 RULES = "rules"
+TESTS = "tests"
 
 __all__ = ["FILE", "RULES", "load_project", "parse_project", "read_lists", "read_rules"]
 

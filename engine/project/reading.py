@@ -19,11 +19,17 @@ from rules.policy import Policy
 from rules.reader import Document
 
 REQUIRED = ("fields", "outcomes", "classifiers", "policy")
-KEYS = ("name", "fields", "id", "labels", "outcomes", "embedding", "classifiers", "policy", "split", "data",
+KEYS = ("name", "id", "fields", "outcomes", "labels", "embedding", "classifiers", "policy", "split", "data",
         "evaluation")  # fmt: skip
 KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
          "nearest-neighbours")  # fmt: skip
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LABEL_KEYS = ("column", "positive", "classes")
+CLASSIFIER_KEYS = ("label", "candidates")
+SPLIT_KEYS = ("by", "field", "validation", "test", "seed")
+SPLITS = ("random", "time", "order")
+DATA_KEYS = ("train", "test")
+EVALUATION_KEYS = ("label", "acted", "value")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LETTERS = "letters, digits and _, a letter first,"
 
 
@@ -74,7 +80,7 @@ def class_word(name: str) -> str:
     ('a_', '_3', '_in')
     """
     word = re.sub(r"[^a-z0-9_]", "_", name.lower())
-    return word if _NAME.fullmatch(word) and word not in RESERVED else f"_{word}"
+    return word if IDENTIFIER.fullmatch(word) and word not in RESERVED else f"_{word}"
 
 
 def _schema(form: Form, top: Mapping[str, Any]) -> Schema | None:
@@ -104,8 +110,8 @@ def _labels(form: Form, top: Mapping[str, Any], schema: Schema | None) -> dict[s
     section = form.section(("labels",), top)
     for name in section:
         path = ("labels", name)
-        form.matching(path, name, _NAME, _LETTERS)
-        body = form.section(path, section, ("column", "positive", "classes"))
+        form.matching(path, name, IDENTIFIER, _LETTERS)
+        body = form.section(path, section, LABEL_KEYS)
         column = form.name((*path, "column"), body, name)
         if schema is not None and column in schema.by_name:
             hint = "leave it out of 'fields'"
@@ -130,12 +136,12 @@ def _classifiers(form: Form, top: Mapping[str, Any], labels: dict[str, Label]) -
         form.note(("classifiers",), "at least one classifier is needed", "as fraud: {label: is_fraud}")
     for name in section:
         path = ("classifiers", name)
-        form.matching(path, name, _NAME, _LETTERS)
-        body = form.section(path, section, ("label", "candidates"))
+        form.matching(path, name, IDENTIFIER, _LETTERS)
+        body = form.section(path, section, CLASSIFIER_KEYS)
         label = form.name((*path, "label"), body, name)
         if "labels" in top:
             form.known((*path, "label"), "label", label, labels)
-        elif not _NAME.fullmatch(label):
+        elif not IDENTIFIER.fullmatch(label):
             form.note((*path, "label"), f"describe '{label}' under 'labels': a label's name is letters and _")
         candidates = form.names((*path, "candidates"), body, KINDS)
         for index, kind in enumerate(candidates):
@@ -190,8 +196,8 @@ def _policy(
 
 
 def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
-    body = form.section(("split",), top, ("by", "validation", "test", "seed", "field"))
-    by = form.one_of(("split", "by"), body, ("random", "time", "order"), "random")
+    body = form.section(("split",), top, SPLIT_KEYS)
+    by = form.one_of(("split", "by"), body, SPLITS, SPLITS[0])
     field = form.name(("split", "field"), body) or None
     if by == "time" and field is None:
         form.note(("split",), "a split by time needs 'field', the name of a timestamp field", key=True)
@@ -208,7 +214,7 @@ def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
 
 
 def _data(form: Form, top: Mapping[str, Any]) -> Data:
-    body = form.section(("data",), top, ("train", "test"))
+    body = form.section(("data",), top, DATA_KEYS)
     train, test = form.name(("data", "train"), body), form.name(("data", "test"), body)
     return Data(Path(train) if train else None, Path(test) if test else None)
 
@@ -220,7 +226,7 @@ def _evaluation(
     outcomes: tuple[str, ...],
     seen: Sequence[Variable],
 ) -> EvaluationSpec:
-    body = form.section(("evaluation",), top, ("value", "label", "acted"))
+    body = form.section(("evaluation",), top, EVALUATION_KEYS)
     label = form.name(("evaluation", "label"), body) or None
     if label is not None:
         form.known(("evaluation", "label"), "label", label, labels)

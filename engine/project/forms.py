@@ -1,0 +1,142 @@
+"""The declared form of project.yaml: what every key holds and is for, in the order of its documentation.
+
+The names of the keys are the readers' own (`engine.project.reading`, `engine.schema`, `embeddings.spec`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from embeddings.spec import NUMERIC, RANGES, Spec
+from engine.project.reading import (
+    CLASSIFIER_KEYS,
+    DATA_KEYS,
+    EVALUATION_KEYS,
+    IDENTIFIER,
+    KEYS,
+    KINDS,
+    LABEL_KEYS,
+    REQUIRED,
+    SPLIT_KEYS,
+    SPLITS,
+)
+from engine.schema import KEYS as FIELD_KEYS
+from engine.schema import NAME, TYPES
+from rules.forms import choice, condition, keyed, text
+from rules.policy import ROW_KEYS
+from rules.shape import Shape
+
+# Where the reader takes nothing for "left out".
+_ABSENT: dict[str, Any] = {"type": "null"}
+
+
+def _maybe(shape: Shape) -> Shape:
+    return Shape(
+        shape.about,
+        either=(
+            Shape(
+                keys=shape.keys,
+                each=shape.each,
+                many=shape.many,
+                schema=shape.schema,
+                needed=shape.needed,
+                least=shape.least,
+            ),
+            Shape(schema=_ABSENT),
+        ),
+    )
+
+
+def _number(about: str, low: float, high: float, *, whole: bool = False) -> Shape:
+    kind = "integer" if whole else "number"
+    return Shape(about, schema={"type": [kind, "null"], "minimum": low, "maximum": high})
+
+
+def _name(about: str) -> Shape:
+    return Shape(about, schema={"type": ["string", "null"], "pattern": r"\S"})
+
+
+def _names(about: str) -> Shape:
+    item = Shape(schema={"type": "string", "minLength": 1})
+    return _maybe(Shape(about, many=True, each=item, schema={"uniqueItems": True}))
+
+
+_FREE = Shape()
+_FIELD = {
+    "type": choice("What the field holds.", TYPES, "float"),
+    "nullable": Shape("Whether it may be missing.", schema={"type": "boolean", "default": False}),
+    "min": Shape("For int and float: a value below is refused.", schema={"type": ["number", "null"]}),
+    "max": Shape("For int and float: a value above is refused.", schema={"type": ["number", "null"]}),
+    "values": _maybe(
+        Shape("For int, category and text: the only values allowed.", many=True, each=_FREE, least=1)
+    ),
+    "default": Shape("Stands in for a missing value."),
+}
+_LABEL = {
+    "column": _name("The column of the training table; the label's name by default."),
+    "positive": Shape("The value that means yes; every other means no.",
+                      schema={"type": ["string", "number", "boolean", "null"]}),
+    "classes": _names("Three or more values: the label has several classes."),
+}  # fmt: skip
+_CLASSIFIER = {
+    "label": _name("The label that it predicts; its own name by default."),
+    "candidates": _maybe(Shape("The kinds that compete; the simplest that is as good as the best wins.",
+                               many=True, each=Shape(schema={"enum": list(KINDS)}), least=1)),
+}  # fmt: skip
+_EMBEDDING = {
+    **{
+        name: _number("", low, high, whole=kind is int) if name == "batch_size"
+        else Shape(schema={"type": "integer" if kind is int else "number", "minimum": low, "maximum": high})
+        for name, (kind, low, high) in RANGES.items()
+    },
+    "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
+    "hidden": Shape("Widths of the hidden layers.", many=True, least=1,
+                    each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
+    "without": _names("Fields for the rules alone: the model does not see them."),
+}  # fmt: skip
+_EMBEDDING_KEYS = (*(one.name for one in fields(Spec) if one.name != "slots"), "without")
+_ROW = {
+    "when": condition('A CEL condition over the record and scores.NAME; the last row is "true".'),
+    "decide": text("The outcome.", minLength=1),
+}
+_SPLIT = {
+    "by": Shape("How rows become training, validation and test rows.", schema={"enum": [*SPLITS, None]}),
+    "validation": _number("Below 1 a share, from 1 on a number of rows.", 0.001, 1e9),
+    "test": _number("Below 1 a share, from 1 on a number of rows.", 0, 1e9),
+    "seed": _number("What the draw hangs on.", 0, 2**32 - 1, whole=True),
+    "field": _name("For by: time: the timestamp field."),
+}
+_DATA = {
+    "train": _name("Labelled rows: Parquet, CSV or JSON Lines, from the project's folder."),
+    "test": _name("Labelled rows to evaluate on; without it they come off train."),
+}
+_EVALUATION = {
+    "value": _name("A CEL expression: what one decided row is worth."),
+    "label": _name("The label that precision and recall are about."),
+    "acted": _names("The outcomes that act on it."),
+}
+_IDENTIFIERS = {"propertyNames": {"pattern": f"^{IDENTIFIER.pattern}$"}}
+_TOP = {
+    "name": _name("The project's name; its folder's by default."),
+    "id": _name("A column that names the record; the model never sees it."),
+    "fields": Shape(
+        "The fields of a record, each with its type.",
+        each=Shape("A field.", keyed(FIELD_KEYS, _FIELD), needed=("type",)),
+        least=1,
+        schema={"propertyNames": {"pattern": f"^{NAME.pattern}$"}},
+    ),
+    "outcomes": Shape("What may be decided, from the mildest to the most severe.", many=True, least=1,
+                      each=Shape(schema={"type": "string", "minLength": 1}), schema={"uniqueItems": True}),
+    "labels": _maybe(Shape("What classifiers learn: columns of the training table.", schema=_IDENTIFIERS,
+                           each=_maybe(Shape("A label.", keyed(LABEL_KEYS, _LABEL))))),
+    "embedding": _maybe(Shape("The settings of the neural layer.", keyed(_EMBEDDING_KEYS, _EMBEDDING))),
+    "classifiers": Shape("The classifiers, each for one label.", least=1, schema=_IDENTIFIERS,
+                         each=_maybe(Shape("A classifier.", keyed(CLASSIFIER_KEYS, _CLASSIFIER)))),
+    "policy": Shape("What the model alone would do: the first row that holds decides.", many=True, least=1,
+                    each=Shape("A row.", keyed(ROW_KEYS, _ROW), needed=ROW_KEYS)),
+    "split": _maybe(Shape("How one file is shared out for training and tests.", keyed(SPLIT_KEYS, _SPLIT))),
+    "data": _maybe(Shape("Where the labelled rows are.", keyed(DATA_KEYS, _DATA))),
+    "evaluation": _maybe(Shape("What good means here.", keyed(EVALUATION_KEYS, _EVALUATION))),
+}  # fmt: skip
+PROJECT_FILE = Shape("A project file of Tandem.", keyed(KEYS, _TOP), needed=REQUIRED)
