@@ -90,6 +90,7 @@ class Builder:
     parsed: Parsed
     problems: list[Trouble] = field(default_factory=list)
     _scope: dict[str, Node] = field(default_factory=dict)
+    _depth: int = 0
     _grows: bool = False
 
     def build(self) -> Node:
@@ -307,8 +308,10 @@ class Builder:
         return self._part(tree, built) if isinstance(built, Unfit) else built
 
     def _quantified(self, kind: str, tree: Tree, over: ListName, offset: int) -> Built:
-        number = sum(isinstance(one, Element) for one in self._scope.values())
+        number = self._depth
+        self._depth += 1
         body = self._body(tree, Element(number, over.element, offset))
+        self._depth = number
         if isinstance(body, Unfit) or body is FAILED:
             return body
         return Quantifier(kind, number, over, body, offset)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.functions import arithmetic, clock, comparison, conversion, logic, span, text, zone
+from rules.functions import arithmetic, clock, comparison, conversion, logic, maths, span, strings, text, zone
 from rules.functions.table import ERROR, Form, Function
 
 ROWS: tuple[Function, ...] = (
@@ -17,6 +17,8 @@ ROWS: tuple[Function, ...] = (
     *conversion.ROWS,
     *clock.ROWS,
     *span.ROWS,
+    *strings.ROWS,
+    *maths.ROWS,
     *zone.ROWS,
 )
 FORMS: tuple[Form, ...] = tuple(logic.FORMS)
@@ -34,6 +36,8 @@ SCOPE: dict[str, Any] = {
     **conversion.SCOPE,
     **clock.SCOPE,
     **span.SCOPE,
+    **strings.SCOPE,
+    **maths.SCOPE,
     **zone.SCOPE,
     **logic.SCOPE,
 }

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rules.expression import INT, TIMESTAMP
-from rules.functions.table import Function
+import numpy as np
+import pyarrow as pa
+
+from rules.expression import INT, STRING, TIMESTAMP
+from rules.functions.table import ERROR, Function
 
 DAY, HOUR, MINUTE, SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 
@@ -46,6 +49,22 @@ def format_timestamp(microseconds: int) -> str:
     """Write microseconds since the epoch as RFC 3339 in UTC; OverflowError outside the years 1 to 9999."""
     instant = (_EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None)
     return instant.isoformat(timespec="microseconds") + "Z"
+
+
+def string_of_timestamp(microseconds: int) -> str:
+    """Write microseconds since the epoch as CEL does: a fraction of no digits, of three or of six."""
+    written = format_timestamp(microseconds)[:-1]
+    return written.removesuffix("000").removesuffix(".000") + "Z"
+
+
+def moment_of(seconds: int) -> Any:
+    """Take seconds since the epoch for a moment, if it is in the years 1 to 9999."""
+    return seconds * SECOND if FIRST // SECOND <= seconds <= LAST // SECOND else ERROR
+
+
+def _moments(seconds: Any) -> Any:
+    failed = (seconds < FIRST // SECOND) | (seconds > LAST // SECOND)
+    return np.where(failed, 0, seconds) * SECOND, failed
 
 
 def year_month_day(days: Any) -> tuple[Any, Any, Any]:
@@ -114,11 +133,25 @@ ROWS: list[Function] = [
         lambda t: t // SECOND,
     ),
 ]
+ROWS += [
+    Function("timestamp", "timestamp_to_timestamp", (TIMESTAMP,), TIMESTAMP, "{0}", lambda t: t),
+    Function("timestamp", "int64_to_timestamp", (INT,), TIMESTAMP, "moment_of({0})", _moments, fails=True),
+    Function(
+        "string",
+        "timestamp_to_string",
+        (TIMESTAMP,),
+        STRING,
+        "string_of_timestamp({0})",
+        lambda t: pa.array([string_of_timestamp(one) for one in t.tolist()], pa.string()),
+    ),
+]
 SCOPE: dict[str, Any] = {
     "DAY": DAY,
     "HOUR": HOUR,
     "MINUTE": MINUTE,
     "SECOND": SECOND,
+    "moment_of": moment_of,
+    "string_of_timestamp": string_of_timestamp,
     "year": year,
     "month": month,
     "day_of_month": day_of_month,

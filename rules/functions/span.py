@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from rules.expression import DURATION, INT, TIMESTAMP
+from rules.expression import DURATION, INT, STRING, TIMESTAMP
 from rules.functions.clock import FIRST, HOUR, LAST, MINUTE, SECOND
 from rules.functions.table import ERROR, Function
 
@@ -125,6 +126,14 @@ ROWS: list[Function] = [
     _part("getMinutes", "duration_to_minutes", "whole({0}, MINUTE)", lambda d: whole(d, MINUTE)),
     _part("getSeconds", "duration_to_seconds", "whole({0}, SECOND)", lambda d: whole(d, SECOND)),
     _part("getMilliseconds", "duration_to_milliseconds", "fraction({0})", fraction),
+    Function(
+        "string",
+        "duration_to_string",
+        (DURATION,),
+        STRING,
+        "format_duration({0})",
+        lambda d: pa.array([format_duration(one) for one in d.tolist()], pa.string()),
+    ),
     Function("duration", "duration_to_duration", (DURATION,), DURATION, "{0}", lambda d: d),
 ]
 SCOPE: dict[str, Any] = {
@@ -136,6 +145,7 @@ SCOPE: dict[str, Any] = {
     "SHORTEST": SHORTEST,
     "LONGEST": LONGEST,
     "between": between,
+    "format_duration": format_duration,
     "whole": whole,
     "fraction": fraction,
 }
