@@ -1,7 +1,9 @@
 """Many records at a time: checked expressions and Arrow columns in, the rows where they hold out.
 
-Rows go through in blocks that stay in the processor's cache. Each distinct sub-expression is computed once a
-block, however many rules share it; one that reads a single text column is computed once per distinct text.
+Rows go through in blocks that stay in the processor's cache, a thread a core where there are several blocks.
+What conditions ask of single columns is answered in packed bits (`rules.masks`); what is left is computed by
+the general plan, each distinct sub-expression once a block, however many conditions share it, and one that
+reads a single text column once per distinct text.
 """
 
 from __future__ import annotations
@@ -13,14 +15,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rules.columns import Batch, Gathered, Texts
+from rules.block import Block
+from rules.columns import Batch, Gathered
 from rules.expression import STRING, CheckedExpression
-from rules.functions.forms import Column, Truth, is_constant, present, spread
 from rules.hits import NOWHERE, Hits
+from rules.masked import MaskedBatch
+from rules.masks import Masks
 from rules.scalar import Lists
 from rules.steps import Plan
+from rules.threads import each
 
-BLOCK = 32_768
+BLOCK = 65_536
+"""Rows of a block; fewer, down to LEAST, where the answers to all questions would fill the memory."""
+
+LEAST = 8_192
+ANSWERS = 32 * 2**20
+"""Bytes that the answers of one block may take."""
 
 
 def conditions(expressions: Sequence[CheckedExpression], lists: Lists | None = None) -> Conditions:
@@ -43,26 +53,24 @@ class Conditions:
         self._expressions, self._lists = tuple(expressions), lists
 
     @cached_property
-    def _plan(self) -> Plan:
-        return Plan([expression.node for expression in self._expressions], self._lists)
+    def _masks(self) -> Masks:
+        return Masks([expression.node for expression in self._expressions], self._lists)
 
     def evaluate(self, batch: pa.RecordBatch) -> Hits:
         """Say which conditions hold where, and where they are unknown."""
-        plan, rows = self._plan, batch.num_rows
-        columns = Batch(batch, plan.types)
-        true: list[list[np.ndarray]] = [[] for _ in plan.roots]
-        unknown: list[list[np.ndarray]] = [[] for _ in plan.roots]
-        lifted: dict[int, Gathered | None] = {}
-        with np.errstate(all="ignore"):
-            for start in range(0, rows, BLOCK):
-                stop = min(start + BLOCK, rows)
-                block = Block(plan, columns, start, stop, lifted)
-                for number, root in enumerate(plan.roots):
-                    result = block.truth(root)
-                    true[number].append(_rows(result.true, start))
-                    if result.false is not None:
-                        unknown[number].append(_rows(~(result.true | result.false), start))
-        return Hits(rows, tuple(map(_joined, true)), tuple(map(_joined, unknown)))
+        masks, rows = self._masks, batch.num_rows
+        block = BLOCK
+        while block > LEAST and masks.answers * block // 8 > ANSWERS:
+            block //= 2
+        given = MaskedBatch(masks, Batch(batch, masks.plan.types))
+        starts = range(0, rows, block)
+        found = each(lambda start: given.hits(start, min(start + block, rows)), starts)
+        numbers = range(len(masks.roots))
+        return Hits(
+            rows,
+            tuple(_joined([true[number] for true, _ in found]) for number in numbers),
+            tuple(_joined([unknown[number] for _, unknown in found]) for number in numbers),
+        )
 
 
 class Value:
@@ -92,94 +100,6 @@ class Value:
         return joined, np.concatenate(valid)
 
 
-class Block:
-    """Rows start to stop of a batch under evaluation; keeps what is asked for more than once."""
-
-    def __init__(
-        self, plan: Plan, columns: Batch, start: int, stop: int, lifted: dict[int, Gathered | None]
-    ) -> None:
-        self.rows = stop - start
-        self._plan = plan
-        self._columns = columns
-        self._start, self._stop = start, stop
-        self._lifted = lifted
-        self._kept: dict[int, Column | Truth] = {}
-        self._distinct: Column | None = None
-        self._outer: Block | None = None
-        self._entries: dict[int, Column] = {}
-
-    def get(self, key: int) -> Column | Truth:
-        """Evaluate one node; a shared one once, and outside a quantifier what does not hang on its entry."""
-        if self._outer is not None and key not in self._plan.bound:
-            return self._outer.get(key)
-        kept = self._kept.get(key)
-        if kept is None:
-            kept = self._plan.steps[key](self)
-            if key in self._plan.shared:
-                self._kept[key] = kept
-        return kept
-
-    def truth(self, key: int) -> Truth:
-        """Evaluate a bool; a null literal is one that is never true nor false."""
-        result = self.get(key)
-        if isinstance(result, Truth):
-            return result
-        nowhere = np.zeros(self.rows, dtype=bool)
-        return Truth(nowhere, nowhere)
-
-    def value(self, key: int) -> tuple[Any, np.ndarray]:
-        """Evaluate a node: `(rows,)` values, and where there is one."""
-        result = self.get(key)
-        valid = present(result)
-        if isinstance(result, Truth):
-            values = result.true
-        elif is_constant(result.values):
-            values = spread(self.rows, result.type, result.values)
-        else:
-            values = result.values
-        return values, np.ones(self.rows, dtype=bool) if valid is None else valid
-
-    def column(self, name: str) -> Column | Truth:
-        """Give these rows of one column."""
-        if self._distinct is not None:
-            return self._distinct
-        return self._columns.block(name, self._start, self._stop)
-
-    def element(self, number: int) -> Column:
-        """Give the entry that a quantifier is at."""
-        return self._entries[number]
-
-    def at(self, number: int, entry: Column) -> Block:
-        """Give the same rows with a quantifier at another entry."""
-        inner = Block(self._plan, self._columns, self._start, self._stop, self._lifted)
-        inner._distinct, inner._outer = self._distinct, self
-        inner._entries = {**self._entries, number: entry}
-        return inner
-
-    def gather(self, key: int, name: str) -> Column | Truth | None:
-        """Give a node that reads one text column by its results per distinct text; None if not worth it.
-
-        The distinct texts, and a null after them, are evaluated once a batch, as a block of their own.
-        """
-        if self._distinct is not None or key in self._plan.bound:
-            return None
-        if key not in self._lifted:
-            texts = self._columns[name]
-            dictionary = texts.dictionary if isinstance(texts, Texts) else None
-            self._lifted[key] = None
-            if dictionary is not None:
-                inner = Block(self._plan, self._columns, 0, len(dictionary.values.values), self._lifted)
-                inner._distinct = dictionary.values
-                self._lifted[key] = Gathered(dictionary, inner.get(key))
-        gathered = self._lifted[key]
-        return None if gathered is None else gathered.block(self._start, self._stop)
-
-
-def _rows(mask: np.ndarray, start: int) -> np.ndarray:
-    """Number the rows of a mask whose first row is `start`."""
-    return (np.flatnonzero(mask) + start).astype(np.int32)
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     held = [part for part in parts if len(part)]
     return np.concatenate(held) if held else NOWHERE

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rules.bits import Plane, pack
 from rules.errors import RulesError
 from rules.expression import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP
 from rules.functions.forms import Column, Truth
@@ -69,15 +70,42 @@ class Plain:
 
     def __init__(self, kind: str, array: pa.Array) -> None:
         self.type = kind
-        self.null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        if kind in (TIMESTAMP, DURATION):
-            array = array.cast(pa.int64())
-        if self.null is not None:
-            array = array.fill_null(False if kind == BOOL else 0)
-        self.values = array.to_numpy(zero_copy_only=False)
-        if self.null is not None:
-            self.valid = ~self.null
-            self.false = np.greater(self.valid, self.values) if kind == BOOL else self.null
+        self._array = array.cast(pa.int64()) if kind in (TIMESTAMP, DURATION) else array
+
+    @cached_property
+    def raw(self) -> np.ndarray:
+        """The numbers as Arrow holds them: where the column is null, anything."""
+        dtype = np.float64 if self.type == DOUBLE else np.int64
+        values: np.ndarray = np.frombuffer(self._array.buffers()[1] or b"", dtype)
+        raw: np.ndarray = values[self._array.offset : self._array.offset + len(self._array)]
+        return raw
+
+    @cached_property
+    def null(self) -> np.ndarray | None:
+        """Where the column is null; None if nowhere."""
+        return _is_null(self._array)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The values, with false or 0 where there is none."""
+        filled = self._array.fill_null(False if self.type == BOOL else 0)
+        values: np.ndarray = filled.to_numpy(zero_copy_only=False)
+        return values
+
+    @cached_property
+    def valid(self) -> np.ndarray:
+        """Where the column is not null."""
+        return np.ones(len(self._array), dtype=bool) if self.null is None else ~self.null
+
+    @cached_property
+    def false(self) -> np.ndarray:
+        """Where a column of booleans is false."""
+        false: np.ndarray = np.greater(self.valid, self.values)
+        return false
+
+    def nulls(self, start: int, stop: int) -> Plane | None:
+        """Say which of rows start to stop are null; None if none is."""
+        return null_plane(self._array, start, stop)
 
     def block(self, start: int, stop: int) -> Column | Truth:
         """Give rows start to stop."""
@@ -105,9 +133,20 @@ class Texts:
     type = STRING
 
     def __init__(self, array: pa.Array) -> None:
-        self.null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
         self._array = array
-        self._filled = array.fill_null("") if array.null_count else array
+
+    @cached_property
+    def null(self) -> np.ndarray | None:
+        """Where the column is null; None if nowhere."""
+        return _is_null(self._array)
+
+    @cached_property
+    def _filled(self) -> pa.Array:
+        return self._array.fill_null("") if self._array.null_count else self._array
+
+    def nulls(self, start: int, stop: int) -> Plane | None:
+        """Say which of rows start to stop are null; None if none is."""
+        return null_plane(self._array, start, stop)
 
     @cached_property
     def dictionary(self) -> Dictionary | None:
@@ -122,12 +161,31 @@ class Texts:
         values = pa.concat_arrays([encoded.dictionary, pa.array([""], pa.string())])
         null = np.zeros(size + 1, dtype=bool)
         null[size] = True
-        return Dictionary(Column(STRING, values, null), codes.astype(narrow), self.null is not None)
+        return Dictionary(Column(STRING, values, null), codes.astype(narrow), bool(self._array.null_count))
 
     def block(self, start: int, stop: int) -> Column:
         """Give rows start to stop."""
         null = None if self.null is None else self.null[start:stop]
         return Column(STRING, self._filled.slice(start, stop - start), null)
+
+
+def null_plane(array: pa.Array, start: int, stop: int) -> Plane | None:
+    """Say which of rows start to stop are null, as packed bits; None if none is."""
+    part = array.slice(start, stop - start)
+    if not part.null_count:
+        return None
+    bits = part.buffers()[0]
+    if bits is None or part.offset % 8:
+        return pack(part.is_null().to_numpy(zero_copy_only=False))
+    first = part.offset // 8
+    return ~np.frombuffer(bits, np.uint8)[first : first + (stop - start + 7) // 8]
+
+
+def _is_null(array: pa.Array) -> np.ndarray | None:
+    if not array.null_count:
+        return None
+    null: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
+    return null
 
 
 class Gathered:

@@ -85,6 +85,21 @@ class Plan:
         for root in roots:
             self._step(root)
 
+    def number(self, node: Node) -> int:
+        """Give the number of a node of one of the roots."""
+        return self._numbers[id(node)]
+
+    def opened(self, node: Call) -> list[Node]:
+        """Open a chain of one logical operator, except where part of it is shared."""
+        found: list[Node] = []
+        for argument in node.arguments:
+            chained = isinstance(argument, Call) and argument.overload == node.overload
+            if chained and self._numbers[id(argument)] not in self.shared:
+                found += self.opened(cast(Call, argument))
+            else:
+                found.append(argument)
+        return found
+
     def _number(self, node: Node) -> int:
         """Number a node and all below it. INVARIANT: expressions outlive the plan; id() names nodes."""
         for one in walk(node):
@@ -126,11 +141,11 @@ class Plan:
         elif isinstance(node, Element):
             self.steps[key] = _element(node.number)
         elif isinstance(node, Quantifier | Foreign):
-            name = _one_text(node)
+            name = one_text(node)
             step = self._quantifier(node) if isinstance(node, Quantifier) else _foreign(node, self._lists)
             self.steps[key] = step if name is None else _gathered(key, name, step)
         elif isinstance(node, Call):
-            name, step = _one_text(node), self._call(node)
+            name, step = one_text(node), self._call(node)
             self.steps[key] = step if name is None else _gathered(key, name, step)
         return key
 
@@ -139,7 +154,7 @@ class Plan:
         if row.name in ("@in", "in_ranges"):
             return self._membership(node)
         if row.name in ("_&&_", "_||_"):
-            return _junction(row.name, [self._step(one) for one in self._flat(node)])
+            return _junction(row.name, [self._step(one) for one in self.opened(node)])
         keys = [self._step(argument) for argument in node.arguments]
         if isinstance(row, Form):
             return _form(row, keys)
@@ -152,17 +167,6 @@ class Plan:
         ):
             return _threshold(row, keys[0], _constant(last))
         return _strict(row, keys)
-
-    def _flat(self, node: Call) -> list[Node]:
-        """Open a chain of one logical operator, except where part of it is shared."""
-        found: list[Node] = []
-        for argument in node.arguments:
-            chained = isinstance(argument, Call) and argument.overload == node.overload
-            if chained and self._numbers[id(argument)] not in self.shared:
-                found += self._flat(cast(Call, argument))
-            else:
-                found.append(argument)
-        return found
 
     def _quantifier(self, node: Quantifier) -> Step:
         """Evaluate the body for each entry, until every row is settled."""
@@ -314,7 +318,7 @@ def _strict(row: Function, keys: Sequence[int]) -> Step:
     return step
 
 
-def _one_text(node: Node) -> str | None:
+def one_text(node: Node) -> str | None:
     """Name the text column that a node reads, if it reads nothing else."""
     names = {(one.name, one.type) for one in walk(node) if isinstance(one, Name)}
     if len(names) != 1:

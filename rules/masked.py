@@ -1,0 +1,138 @@
+"""Conditions over one batch: the questions of `Masks` answered from its columns, block by block."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rules.bits import Bits, Plane, pack, rows_of
+from rules.block import Block
+from rules.columns import Batch, Gathered, Plain, Texts
+from rules.hits import NOWHERE
+from rules.masks import Masks
+from rules.threads import each
+
+Codes = tuple[np.ndarray, dict[str, int]]  # each row's code, and the codes of the texts that are sought
+
+
+class MaskedBatch:
+    """A batch made ready; threads may ask for blocks of it at the same time."""
+
+    def __init__(self, masks: Masks, columns: Batch) -> None:
+        self.masks = masks
+        self.columns = columns
+        self.lifted: dict[int, Gathered | None] = {}
+        self.codes = dict(zip(masks.sought, each(self._codes, list(masks.sought)), strict=True))
+
+    def hits(self, start: int, stop: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Give the rows, from start to stop, where each condition is true, and where it is unknown."""
+        block = MaskedBlock(self, start, stop)
+        with np.errstate(all="ignore"):
+            answers = [block.bits(root) for root in self.masks.roots]
+        true = [NOWHERE] * len(answers)
+        unknown = list(true)
+        held = [number for number, one in enumerate(answers) if one.true is not block.none]
+        for number, rows in zip(
+            held, rows_of([answers[n].true for n in held], start, stop - start), strict=True
+        ):
+            true[number] = rows
+        open_ = [number for number, one in enumerate(answers) if one.true is not one.possible]
+        planes = [answers[number].possible & ~answers[number].true for number in open_]
+        for number, rows in zip(open_, rows_of(planes, start, stop - start), strict=True):
+            unknown[number] = rows
+        return true, unknown
+
+    def _codes(self, name: str) -> Codes | None:
+        """Code the texts of a column, and those sought in it; None if few of its texts repeat."""
+        texts = self.columns[name]
+        dictionary = texts.dictionary if isinstance(texts, Texts) else None
+        if dictionary is None:
+            return None
+        sought = self.masks.sought[name]
+        known = dictionary.values.values
+        places = pc.index_in(pa.array(sought, pa.string()), value_set=known.slice(0, len(known) - 1))
+        codes = {
+            text: code for text, code in zip(sought, places.to_pylist(), strict=True) if code is not None
+        }
+        return dictionary.codes, codes
+
+
+class MaskedBlock:
+    """Rows start to stop of a batch; keeps the answers that may be asked for again."""
+
+    def __init__(self, batch: MaskedBatch, start: int, stop: int) -> None:
+        self.none: Plane = np.zeros((stop - start + 7) // 8, dtype=np.uint8)
+        self.whole: Plane = ~self.none
+        self._batch = batch
+        self._questions, self._shared = batch.masks.questions, batch.masks.plan.shared
+        self._start, self._stop = start, stop
+        self._kept: dict[int, Bits] = {}
+        self._cut: dict[str, tuple[list[Plane], Plane | None]] = {}
+        self._nulls: dict[str, Plane | None] = {}
+        self._equal: dict[tuple[str, int], Plane] = {}
+
+    def bits(self, key: int) -> Bits:
+        """Answer one node; a shared one once."""
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._questions[key](self)
+            if key in self._shared:
+                self._kept[key] = kept
+        return kept
+
+    def at_or_above(self, name: str, edge: float | int | None) -> Plane:
+        """Say where a column is at or above a threshold; `None` is above everything."""
+        if edge is None:
+            return self.none
+        return self._cuts(name)[0][self._batch.masks.places[name][edge]]
+
+    def numbers(self, name: str) -> Plane | None:
+        """Say where a column is not NaN; None if everywhere."""
+        return self._cuts(name)[1]
+
+    def null(self, name: str) -> Plane | None:
+        """Say where a column is null; None if nowhere."""
+        if name not in self._nulls:
+            self._nulls[name] = self._batch.columns[name].nulls(self._start, self._stop)
+        return self._nulls[name]
+
+    def texts(self, name: str, sought: tuple[str, ...]) -> Plane | None:
+        """Say where a column is one of the texts; None where the column is not coded."""
+        coded = self._batch.codes[name]
+        if coded is None:
+            return None
+        found = self.none
+        for text in sought:
+            code = coded[1].get(text)
+            if code is not None:
+                plane = self._equal.get((name, code))
+                if plane is None:
+                    plane = pack(coded[0][self._start : self._stop] == code)
+                    self._equal[name, code] = plane
+                found = plane if found is self.none else found | plane
+        return found
+
+    def general(self, key: int) -> Bits:
+        """Answer a node by the general plan."""
+        truth = self._general.truth(key)
+        true = pack(truth.true)
+        return Bits(true, true if truth.false is None else pack(~truth.false))
+
+    @cached_property
+    def _general(self) -> Block:
+        batch = self._batch
+        return Block(batch.masks.plan, batch.columns, self._start, self._stop, batch.lifted)
+
+    def _cuts(self, name: str) -> tuple[list[Plane], Plane | None]:
+        found = self._cut.get(name)
+        if found is None:
+            column = self._batch.columns[name]
+            if not isinstance(column, Plain):
+                raise TypeError(f"the column '{name}' has no numbers")
+            values = column.raw[self._start : self._stop]
+            found = self._batch.masks.cuts[name].planes(values, self.none, self.whole)
+            self._cut[name] = found
+        return found
