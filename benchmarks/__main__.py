@@ -18,6 +18,7 @@ NAMES = (
     "reload",
     "score",
     "quality",
+    "distil",
 )
 
 

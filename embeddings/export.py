@@ -128,7 +128,7 @@ def _categories(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndar
     if not encoding.categories:
         return
     rows = graph.input("categories", TensorProto.INT64, len(encoding.categories))
-    table = weights["table.weight"]
+    table = weights["fields.table.weight"]
     taken = graph.add("Gather", [graph.constant(table, "table"), rows], "levels", axis=0)
     shape = graph.constant(
         np.array([-1, len(encoding.categories) * table.shape[1]], np.int64), "levels_shape"
@@ -140,7 +140,7 @@ def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray])
     """Mean over a text's tokens. A last column of ones counts them: it is 0 for padding."""
     for place, text in enumerate(encoding.texts):
         tokens = graph.input(f"text.{text.name}", TensorProto.INT64, text.tokens)
-        table = weights[f"texts.{place}.weight"]
+        table = weights[f"fields.texts.{place}.weight"]
         counted = np.concatenate([table, np.ones((len(table), 1), np.float32)], axis=1)
         counted[0] = 0
         width = counted.shape[1]

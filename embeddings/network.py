@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -32,20 +32,17 @@ def bins(encoding: Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(columns, np.int64), low, np.float32(1) / (np.array(upper, np.float32) - low)
 
 
-class Network(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
-    """Inputs as `Encoding` gives them → embedding `(n, width)` → logits `(n, classes)` a label.
+class Fields(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy here
+    """Inputs as `Encoding` gives them → features `(n, width)` float32: what a body reads.
 
     Numbers are encoded piecewise-linearly (Gorishniy et al. 2022, "On Embeddings for Numerical Features in
     Tabular Deep Learning", section 3.2, equation 1): the bin from b₀ to b₁ gives
     clip((z - b₀) / (b₁ - b₀), 0, 1). Unlike the paper, the outermost bins are clipped as well, so that no
     outlier reaches the layers. Texts are bags of embedded tokens, averaged (Joulin et al. 2016, "Bag of
     Tricks for Efficient Text Classification", section 2).
-
-    The last layer before the embedding has no activation: each head is linear in the embedding, so that a
-    simple classifier on it can be as good as the network.
     """
 
-    def __init__(self, spec: Spec, encoding: Encoding, classes: Mapping[str, int]) -> None:
+    def __init__(self, spec: Spec, encoding: Encoding) -> None:
         super().__init__()
         column, low, inverse = bins(encoding)
         self.column: Tensor
@@ -61,38 +58,17 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
         self.table = _category_table(encoding)
         self.texts = nn.ModuleList(_text_table(text.rows, spec.text_width) for text in encoding.texts)
         self.text_keys = [f"text.{text.name}" for text in encoding.texts]
-
-        flags = encoding.columns
         table_width = 0 if self.table is None else self.table.embedding_dim
-        inputs = (
-            len(column)
-            + flags
+        self.bins, self.flags = len(column), encoding.columns
+        self.width = (
+            self.bins
+            + self.flags
             + len(encoding.categories) * table_width
             + len(encoding.texts) * spec.text_width
         )
-        sizes = [inputs, *spec.hidden, spec.width]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        with torch.no_grad():
-            # A column never missing in training leaves its flag's weights at 0: missing is then the mean.
-            self.layers[0].weight[:, len(column) : len(column) + flags] = 0
-        self.heads = nn.ModuleList(nn.Linear(spec.width, count) for count in classes.values())
-        self.labels = tuple(classes)
-        self.dropout = spec.dropout
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits by label: `(n, classes)` each."""
-        embedding = self.embed(inputs)
-        return {label: head(embedding) for label, head in zip(self.labels, self.heads, strict=True)}
-
-    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """The embedding: `(n, width)` float32."""
-        state = torch.cat(self._features(inputs), dim=1)
-        for layer in self.layers[:-1]:
-            state = functional.dropout(functional.relu(layer(state)), self.dropout, self.training)
-        embedding: Tensor = self.layers[-1](state)
-        return embedding
-
-    def _features(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The features of each row: `(n, width)`."""
         features = []
         if self.numeric:
             values = inputs["numeric"]
@@ -104,7 +80,48 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
             features.append(self.table(inputs["categories"]).flatten(1))
         for key, table in zip(self.text_keys, self.texts, strict=True):
             features.append(table(inputs[key]))
-        return features
+        return torch.cat(features, dim=1)
+
+    def first_layer(self, width: int) -> nn.Linear:
+        """The layer that reads the features.
+
+        A column never missing in training leaves its flag's weights at 0: missing is then the mean.
+        """
+        layer = nn.Linear(self.width, width)
+        with torch.no_grad():
+            layer.weight[:, self.bins : self.bins + self.flags] = 0
+        return layer
+
+
+class Network(nn.Module):  # type: ignore[misc]
+    """The tower that serves: features → embedding `(n, width)` → logits `(n, classes)` a label.
+
+    The last layer before the embedding has no activation: each head is linear in the embedding, so that a
+    simple classifier on it can be as good as the network.
+    """
+
+    def __init__(self, spec: Spec, encoding: Encoding, classes: Mapping[str, int]) -> None:
+        super().__init__()
+        self.fields = Fields(spec, encoding)
+        sizes = [*spec.hidden, spec.width]
+        first = self.fields.first_layer(sizes[0])
+        self.layers = nn.ModuleList([first, *(nn.Linear(a, b) for a, b in pairwise(sizes))])
+        self.heads = nn.ModuleList(nn.Linear(spec.width, count) for count in classes.values())
+        self.labels = tuple(classes)
+        self.dropout = spec.dropout
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Logits by label: `(n, classes)` each."""
+        embedding = self.embed(inputs)
+        return {label: head(embedding) for label, head in zip(self.labels, self.heads, strict=True)}
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The embedding: `(n, width)` float32."""
+        state = self.fields(inputs)
+        for layer in self.layers[:-1]:
+            state = functional.dropout(functional.relu(layer(state)), self.dropout, self.training)
+        embedding: Tensor = self.layers[-1](state)
+        return embedding
 
 
 def _category_table(encoding: Encoding) -> nn.Embedding | None:

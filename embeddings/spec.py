@@ -12,6 +12,7 @@ from embeddings.errors import SpecError, SpecProblem
 
 KINDS = ("number", "flag", "category", "text", "timestamp")
 NUMERIC = ("piecewise-linear", "standardised")
+BODIES = ("auto", "tower", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Spec:
     ----------
     slots: the fields, in their order.
     numeric: `piecewise-linear` gives each numeric column `bins` bins besides its value, `standardised` none.
+    body: `tower` learns from the labels; `ensemble` learns from an ensemble that did; `auto` trains both and
+        keeps the tower where the ensemble gains no more than one standard error on validation rows.
+    members: of the ensemble.
+    distil_steps: steps of a tower that learns from an ensemble.
     width: dimensions of the embedding.
     hidden: widths of the hidden layers.
     rare: a category level seen fewer times in training counts as never seen.
@@ -44,6 +49,9 @@ class Spec:
 
     slots: tuple[Slot, ...] = ()
     numeric: str = "piecewise-linear"
+    body: str = "auto"
+    members: int = 8
+    distil_steps: int = 3_000
     width: int = 64
     hidden: tuple[int, ...] = (128, 128)
     bins: int = 32
@@ -83,6 +91,8 @@ class Spec:
 
 # Least and most of each numeric setting, by its type.
 RANGES: dict[str, tuple[type, float, float]] = {
+    "members": (int, 2, 64),
+    "distil_steps": (int, 1, 1_000_000),
     "width": (int, 2, 1_024),
     "bins": (int, 2, 128),
     "rare": (int, 1, 1_000_000),
@@ -100,7 +110,7 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "max_rows": (int, 10, 1 << 31),
     "seed": (int, 0, (1 << 63) - 1),
 }
-_KEYS = ("numeric", "hidden", *RANGES)
+_KEYS = ("numeric", "body", "hidden", *RANGES)
 
 
 def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
@@ -110,6 +120,9 @@ def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
                 yield SpecProblem(
                     key, f"{value!r} is not an encoding of numbers", f"known: {', '.join(NUMERIC)}"
                 )
+        elif key == "body":
+            if value not in BODIES:
+                yield SpecProblem(key, f"{value!r} is no body", f"known: {', '.join(BODIES)}")
         elif key == "hidden":
             yield from _check_hidden(value)
         elif key not in RANGES:

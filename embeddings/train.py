@@ -7,15 +7,16 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from embeddings.encode import Encoding
 from embeddings.errors import TrainingError
-from embeddings.network import Network
+from embeddings.network import Fields, Network
 from embeddings.rows import Rows
 from embeddings.spec import Spec
 
@@ -40,7 +41,7 @@ class Epoch:
 class Trained:
     """A trained network on the CPU, in evaluation mode; its passes; and the one that was kept, from 0."""
 
-    network: Network
+    network: Any
     history: tuple[Epoch, ...]
     best: int
 
@@ -73,29 +74,41 @@ def train(
     TrainingError: no label, a label without a known row, arrays that do not fit, a device that is not
         there, or a loss that is no longer finite.
     """
+    rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
+    place = device_of(device)
+    with seeded(spec.seed, place):
+        network = Network(spec, encoding, classes).to(place)
+        return fit(spec, network, rows.to(place), validation.to(place), on_epoch)
+
+
+def prepared(
+    spec: Spec,
+    inputs: Mapping[str, np.ndarray],
+    targets: Mapping[str, np.ndarray],
+    validation_inputs: Mapping[str, np.ndarray],
+    validation_targets: Mapping[str, np.ndarray],
+) -> tuple[Rows, Rows, dict[str, int]]:
+    """Training rows, at most `max_rows` of them, validation rows, and the classes of each label."""
     rows = Rows.of(inputs, targets, "training").sampled(spec.max_rows, spec.seed)
     validation = Rows.of(validation_inputs, validation_targets, "validation")
-    classes = _classes(rows, validation)
-    place = _device(device)
-    with _seeded(spec.seed, place):
-        network = Network(spec, encoding, classes).to(place)
-        return _fit(spec, network, rows.to(place), validation.to(place), on_epoch)
+    return rows, validation, _classes(rows, validation)
 
 
-def _fit(spec: Spec, network: Network, rows: Rows, validation: Rows, on_epoch: OnEpoch | None) -> Trained:
-    optimizer = _optimizer(spec, network)
+def fit(spec: Spec, network: nn.Module, rows: Rows, validation: Rows, on_epoch: OnEpoch | None) -> Trained:
+    """Train a network of any body on its rows' labels; see `train`."""
+    optimizer = optimizer_of(spec, network)
     averaged = copy.deepcopy(network).eval()
     kept = averaged.state_dict()
     history: list[Epoch] = []
     best, steps = 0, 0
-    size = spec.batch_size or _batch_size(rows.count)
+    size = spec.batch_size or batch_size(rows.count)
     for number in range(spec.epochs):
         network.train()
         losses = []
         for at in torch.randperm(rows.count).split(size):
             losses.append(_step(network, optimizer, rows.take(at.to(rows.device))))
             steps += 1
-            _average(averaged, network, min(spec.average, (1 + steps) / (10 + steps)))
+            average(averaged, network, min(spec.average, (1 + steps) / (10 + steps)))
         history.append(Epoch(float(torch.stack(losses).mean()), judge(averaged, validation)))
         _check_finite(history)
         if on_epoch is not None:
@@ -109,26 +122,37 @@ def _fit(spec: Spec, network: Network, rows: Rows, validation: Rows, on_epoch: O
     return Trained(averaged.cpu(), tuple(history), best)
 
 
-def judge(network: Network, rows: Rows) -> float:
+def judge(network: nn.Module, rows: Rows) -> float:
     """Mean over labels of the mean loss over rows, in nats; a label without a known row takes no part."""
+    losses = row_losses(network, rows)
+    means = [
+        float(loss[rows.targets[label] >= 0].mean()) for label, loss in losses.items() if rows.known(label)
+    ]
+    return sum(means) / len(means)
+
+
+def row_losses(network: nn.Module, rows: Rows) -> dict[str, Tensor]:
+    """Loss of each row by label, in nats, `(n,)` float32; 0 where the label is missing."""
+    blocks: dict[str, list[Tensor]] = {label: [] for label in rows.targets}
     with torch.no_grad():
-        totals: dict[str, Tensor] = {}
         for at in torch.arange(rows.count, device=rows.device).split(_JUDGED_AT_ONCE):
             block = rows.take(at)
             for label, logits in network(block.inputs).items():
                 loss = functional.cross_entropy(
-                    logits, block.targets[label], ignore_index=-1, reduction="sum"
+                    logits, block.targets[label], ignore_index=-1, reduction="none"
                 )
-                totals[label] = totals.get(label, torch.zeros_like(loss)) + loss
-        means = [float(total) / known for label, total in totals.items() if (known := rows.known(label))]
-    return sum(means) / len(means)
+                blocks[label].append(loss)
+    return {label: torch.cat(found) for label, found in blocks.items()}
 
 
-def _step(network: Network, optimizer: torch.optim.Optimizer, rows: Rows) -> Tensor:
+def _step(network: nn.Module, optimizer: torch.optim.Optimizer, rows: Rows) -> Tensor:
     optimizer.zero_grad(set_to_none=True)
     losses = []
-    for label, logits in network(_forget_some(network, rows.inputs)).items():
+    for label, logits in network(forget_some(network.fields, rows.inputs)).items():
         target = rows.targets[label]
+        if logits.ndim == 3:  # each member of an ensemble learns on its own
+            target = target[:, None].expand(logits.shape[:2]).flatten()
+            logits = logits.flatten(0, 1)
         loss = functional.cross_entropy(logits, target, ignore_index=-1, reduction="sum")
         losses.append(loss / (target >= 0).sum().clamp(min=1))
     loss = torch.stack(losses).mean()
@@ -137,31 +161,33 @@ def _step(network: Network, optimizer: torch.optim.Optimizer, rows: Rows) -> Ten
     return loss.detach()
 
 
-def _forget_some(network: Network, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def forget_some(fields: Fields, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Make a few category values unseen: their rows are then trained even where no level is rare."""
     categories = inputs.get("categories")
     if categories is None:
         return inputs
     forgotten = torch.rand(categories.shape, device=categories.device) < _UNSEEN_SHARE
-    return inputs | {"categories": torch.where(forgotten, network.first_rows, categories)}
+    return inputs | {"categories": torch.where(forgotten, fields.first_rows, categories)}
 
 
-def _optimizer(spec: Spec, network: Network) -> torch.optim.Optimizer:
-    biases = [parameter for parameter in network.parameters() if parameter.ndim == 1]
-    weights = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+def optimizer_of(spec: Spec, network: nn.Module) -> torch.optim.Optimizer:
+    """AdamW; its decay falls on matrices alone, not on biases, nor on the scales of an ensemble's members."""
+    named = list(network.named_parameters())
+    weights = [parameter for name, parameter in named if name.endswith("weight")]
+    biases = [parameter for name, parameter in named if not name.endswith("weight")]
     groups = [{"params": weights, "weight_decay": spec.weight_decay}, {"params": biases, "weight_decay": 0.0}]
     fused = biases[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=spec.learning_rate, fused=fused)
 
 
-def _average(averaged: Network, network: Network, decay: float) -> None:
+def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights, quicker at the start, when there is little to average."""
     with torch.no_grad():
         for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
 
 
-def _batch_size(rows: int) -> int:
+def batch_size(rows: int) -> int:
     """A power of two with about a hundred steps a pass."""
     wanted: int = 2 ** round(math.log2(max(1.0, rows / _STEPS_AN_EPOCH)))
     return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
@@ -191,7 +217,8 @@ def _check_finite(history: list[Epoch]) -> None:
         )
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of that name. Raises `TrainingError` where it cannot be used."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -204,7 +231,7 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _seeded(seed: int, place: torch.device) -> Iterator[None]:
+def seeded(seed: int, place: torch.device) -> Iterator[None]:
     """Seed torch for the block and leave the process's own random state and threads as they were."""
     threads, on_gpu = torch.get_num_threads(), place.type == "cuda"
     devices = [torch.cuda.current_device() if place.index is None else place.index] if on_gpu else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from embeddings.spec import NUMERIC, RANGES, Spec
+from embeddings.spec import BODIES, NUMERIC, RANGES, Spec
 from engine.project.reading import (
     CLASSIFIER_KEYS,
     DATA_KEYS,
@@ -91,6 +91,7 @@ _EMBEDDING = {
         for name, (kind, low, high) in RANGES.items()
     },
     "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
+    "body": choice("What teaches the tower that serves.", BODIES, BODIES[0]),
     "hidden": Shape("Widths of the hidden layers.", many=True, least=1,
                     each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
     "without": _names("Fields for the rules alone: the model does not see them."),

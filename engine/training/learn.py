@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embeddings.body import Body, train_body
 from embeddings.export import check_parity, export_onnx
 from embeddings.fit import fit_encoding
-from embeddings.train import Trained, train
 from engine.errors import TandemError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES, open_session
@@ -76,21 +76,19 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     """
     training, validation = rows.take(parts.train), rows.take(parts.validation)
     progress("reading fields", 0.02)
-    spec = replace(project.embedding, slots=_slots(project))
+    spec = replace(project.embedding, slots=slots_of(project))
     encoding = fit_encoding(spec, _table(training.fields))
     inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
-    trained = train(
+    body = train_body(
         spec,
         encoding,
         inputs,
         training.codes,
         validation_inputs,
         validation.codes,
-        on_epoch=lambda epoch, most, _, loss: progress(
-            f"training the embedding: epoch {epoch}, validation loss {loss:.4f}",
-            0.05 + NETWORK_SHARE * epoch / most,
-        ),
+        on_step=_stages(progress),
     )
+    trained = body.trained
     encoder = export_onnx(trained, encoding)
     difference = check_parity(encoder, trained, _first(validation_inputs, PARITY_ROWS))
     embedded = _Embedded(
@@ -115,7 +113,7 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
             ENCODING: canonical_json(encoding.to_json()),
             SCORES: canonical_json(_scores(project, choices, pad)),
         },
-        _report(trained, difference, choices, parts),
+        _report(body, difference, choices, parts),
     )
 
 
@@ -130,7 +128,21 @@ def run_graph(model: bytes, output: str, inputs: Inputs) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def _slots(project: Project) -> tuple[Any, ...]:
+def _stages(progress: Progress) -> Progress:
+    """Progress through the bodies that are trained one after another, each given half of what is left."""
+    begun: list[str] = []
+
+    def tell(what: str, share: float) -> None:
+        stage = what.partition(":")[0]
+        if stage not in begun:
+            begun.append(stage)
+        left = 0.5 ** (len(begun) - 1)
+        progress(f"training the embedding: {what}", 0.05 + NETWORK_SHARE * (1 - left + left / 2 * share))
+
+    return tell
+
+
+def slots_of(project: Project) -> tuple[Any, ...]:
     """The fields that the project leaves to the embedding, but never the one that names the record."""
     return tuple(slot for slot in project.embedding.slots if slot.name != project.id)
 
@@ -242,9 +254,8 @@ def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[
     return {"scores": list(project.scores), "classifiers": described, "pad_single_rows": pad}
 
 
-def _report(
-    trained: Trained, difference: float, choices: Mapping[str, Choice], parts: Parts
-) -> dict[str, Any]:
+def _report(body: Body, difference: float, choices: Mapping[str, Choice], parts: Parts) -> dict[str, Any]:
+    trained = body.trained
     return {
         "rows": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
         "embedding": {
@@ -253,6 +264,8 @@ def _report(
             "validation_loss": [epoch.validation_loss for epoch in trained.history],
             "train_loss": [epoch.train_loss for epoch in trained.history],
             "parity": difference,
+            "taught_by": body.taught_by,
+            **body.report,
         },
         "candidates": {name: choice.table() for name, choice in choices.items()},
     }
