@@ -61,6 +61,7 @@ def check_up(project: Path, *, notes: bool, coverage: bool) -> Checkup:
     """
     from engine.project import load_project
     from engine.ruleparts import checked_folder
+    from engine.suites import check_suites
     from rules.analysis import analyse, measure
     from rules.cases import case_results, failures
 
@@ -72,13 +73,14 @@ def check_up(project: Path, *, notes: bool, coverage: bool) -> Checkup:
     except CheckFailed as failed:
         return Checkup(name, problems=failed.problems)
     results = case_results(checked)
+    cases, wrong = check_suites(loaded, checked)
     analysis = analyse(checked, results=results, notes=notes)
     return Checkup(
         name,
         files=len(checked.files),
         rules=len(checked.rules),
-        tests=sum(len(rule.cases) for rule in checked.rules),
-        problems=failures(checked, results),
+        tests=sum(len(rule.cases) for rule in checked.rules) + cases,
+        problems=tuple(sorted((*failures(checked, results), *wrong))),
         findings=analysis.findings,
         undecided=analysis.undecided,
         coverage=measure(checked, results) if coverage else None,

@@ -117,6 +117,12 @@ def _result(
     return CaseResult(case, read, holds, unknown, fires, got)
 
 
+def check_value(value: Any, variable: Variable) -> tuple[Any, str]:
+    """Give a value as the rule language holds it, or None and why a record could not hold it here."""
+    message = _refused(value, variable)
+    return (None, message) if message else (_typed(value, variable.type), "")
+
+
 def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
     if rule.stage == "before" and name.split(".")[0] in ("scores", "proposed"):
         return (

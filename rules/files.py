@@ -166,7 +166,9 @@ def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
             if case and key not in case:
                 form.note(at, f"a test needs '{key}'", "as {given: {amount: 10}, expect: none}")
         given = form.mapping((*at, "given"), case.get("given", {}), None)
-        yield Case(_flat(given, (*at, "given")), form.word((*at, "expect"), case.get("expect", "none")), at)
+        yield Case(
+            flattened(given, (*at, "given")), form.word((*at, "expect"), case.get("expect", "none")), at
+        )
 
 
 def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
@@ -191,13 +193,13 @@ def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
             yield ListSource(name, path, tuple(form.sequence(path, written)))
 
 
-def _flat(given: Mapping[str, Any], path: Path, prefix: str = "") -> dict[str, tuple[Any, Path]]:
+def flattened(given: Mapping[str, Any], path: Path, prefix: str = "") -> dict[str, tuple[Any, Path]]:
     """Write `{scores: {fraud: 0.7}}` as `{"scores.fraud": 0.7}`, each value with its place."""
     flat: dict[str, tuple[Any, Path]] = {}
     for name, value in given.items():
         at = (*path, name)
         if isinstance(value, Mapping):
-            flat.update(_flat(value, at, f"{prefix}{name}."))
+            flat.update(flattened(value, at, f"{prefix}{name}."))
         else:
             flat[prefix + name] = value, at
     return flat

@@ -11,6 +11,7 @@ from rules.errors import CheckFailed, Problem
 from rules.reader import MAX_BYTES
 
 SUFFIXES = (".yaml", ".yml")
+TEST_SUFFIX = "_test.yaml"
 LARGEST_LIST = 256 * 1024 * 1024
 
 

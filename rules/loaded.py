@@ -20,7 +20,7 @@ from rules.check import check_rules
 from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem, RulesError
 from rules.files import read_filters
-from rules.folder import read_lists, read_rule_file, rule_files
+from rules.folder import TEST_SUFFIX, read_lists, read_rule_file, rule_files
 from rules.judged import both, verdict_columns
 from rules.named_fields import read_variables
 from rules.reader import read_yaml
@@ -123,7 +123,7 @@ class LoadedRules:
 def _files(path: Path) -> dict[str, bytes]:
     """Read the files, named as problems name them."""
     if path.is_dir():
-        found = rule_files(path, path.name)
+        found = {n: one for n, one in rule_files(path, path.name).items() if not n.endswith(TEST_SUFFIX)}
         if not found:
             raise RulesError(f"{path}: a folder without rule files (*.yaml)")
     else:

@@ -20,6 +20,7 @@ from engine.cli import (
     rollback,
     score,
     show,
+    test,
 )
 from engine.cli import list as list_
 from engine.cli.console import complain, hush
@@ -33,6 +34,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("fit", fit.command),
     ("evaluate", evaluate.command),
     ("check", check.command),
+    ("test", test.command),
     ("fmt", fmt.command),
     ("score", score.command),
     ("explain", explain.command),

@@ -9,7 +9,7 @@ from engine.manifest import check_name
 from engine.project.reading import read_project
 from engine.project.records import Project
 from rules.errors import CheckFailed, Problem
-from rules.folder import printable, read_lists, read_rule_file, rule_files
+from rules.folder import TEST_SUFFIX, printable, read_lists, read_rule_file, rule_files
 from rules.reader import read_yaml
 
 FILE = "project.yaml"
@@ -55,6 +55,12 @@ def read_rules(root: Path) -> dict[str, bytes]:
     for name, path in rule_files(Path(root) / RULES, RULES).items():
         try:
             check_name(name)
+            if name.endswith(TEST_SUFFIX):
+                message = "a test file among the rules"
+                problems.append(
+                    Problem(name, 1, 1, message, f"move it to {TESTS}/, where 'tandem test' runs it")
+                )
+                continue
             files[name] = read_rule_file(path, name)
         except BundleError:
             hint = "rename it: letters, digits, _ . + @ = - and spaces, the first a letter, a digit or _"

@@ -8,11 +8,12 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.project.folder import FILE, RULES, TESTS
 from engine.project.forms import PROJECT_FILE
-from rules.folder import read_rule_file, rule_files
+from rules.folder import TEST_SUFFIX, read_rule_file, rule_files
 from rules.format import format_document
 from rules.forms import RULE_FILE
 from rules.reader import Document, read_yaml
 from rules.shape import Shape
+from rules.suites import SUITE_FILE
 
 
 def yaml_files(paths: Iterable[Path]) -> list[Path]:
@@ -24,9 +25,13 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             project = path / FILE
-            folders = (path / RULES, path / TESTS) if project.is_file() else (path,)
-            files = [project] if project.is_file() else []
-            files += [file for folder in folders for file in rule_files(folder).values()]
+            if project.is_file():
+                tests = [
+                    file for file in rule_files(path / TESTS).values() if file.name.endswith(TEST_SUFFIX)
+                ]
+                files = [project, *rule_files(path / RULES).values(), *tests]
+            else:
+                files = list(rule_files(path).values())
             if not files:
                 raise InputError(f"{path}: a folder without rule files (*.yaml); name a project, or files")
             found |= dict.fromkeys(files)
@@ -50,5 +55,5 @@ def format_file(path: Path) -> tuple[bytes, str]:
 def kind_of(document: Document) -> Shape:
     """Give the declared form of a file by the keys it has; that of a rule file where that is not clear."""
     keys = document.root if isinstance(document.root, dict) else {}
-    forms = (RULE_FILE, PROJECT_FILE)
+    forms = (RULE_FILE, PROJECT_FILE, SUITE_FILE)
     return max(forms, key=lambda form: sum(key in form.keys for key in keys))
