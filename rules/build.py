@@ -9,7 +9,7 @@ anew from the leaves; the message is believed only of a foreign part, whose resu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rules.encoding import LOOPS, NOT_FALSE
 from rules.expression import (
@@ -202,6 +202,8 @@ class Builder:
             return Unfit(offset, f"{what} on ({', '.join(types)})")
         if row.name == "matches":
             return self._pattern(row, arguments, offset)
+        if row.overload == "int64_to_double":
+            return replace(widen(arguments[0]), offset=offset)
         if row.zoned:
             return self._zoned(row, arguments, offset)
         return Call(row.overload, arguments, row.result, offset)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rules.cases import run_cases
 from rules.checked_rules import CheckedRule, CheckedRules
-from rules.checking import environment
 from rules.errors import ExpressionProblems, Problem
 from rules.expression import CheckedExpression, Name, Variable, walk
 from rules.files import Rule
 from rules.gather import Gathered
 from rules.reader import Document
 from rules.restore import restore_rules
+from rules.variables import file_names
 
 __all__ = ["check_rules", "restore_rules", "run_cases"]
 
@@ -35,17 +35,23 @@ def check_rules(
     gathered = Gathered(files, scores, outcomes, read_list)
     gathered.refuse_list_names({variable.name.split(".")[0] for variable in variables})
     known = (*variables, *_model_variables(scores, outcomes))
-    names = environment(known, {name: values.type for name, values in gathered.lists.items()})
+    lists = {name: values.type for name, values in gathered.lists.items()}
+    names = {filters.document.file: file_names(filters, known, lists) for filters in gathered.filters}
+    gathered.problems += [problem for one in names.values() for problem in one.problems]
     before = {variable.name: variable for variable in variables}
     after = {variable.name: variable for variable in known}
     rules = []
     for filters, rule, rank in gathered.ranked():
-        condition = names.check(rule.when) if rule.when.strip() else None
+        condition = names[filters.document.file].check(rule.when) if rule.when.strip() else None
         if isinstance(condition, ExpressionProblems):
             gathered.problems += _placed(condition, filters.document, rule)
         cases = gathered.cases(rule, filters.document, before if rule.stage == "before" else after)
         if isinstance(condition, CheckedExpression):
             gathered.problems += _early_names(condition, filters.document, rule)
+            if looped := gathered.too_many_rounds(condition):
+                hint = "look values up by 'in', or shorten the list"
+                at = (*rule.path, "when")
+                gathered.problems.append(filters.document.problem(at, looped, hint))
             rules.append(CheckedRule(rule, filters.document, condition, cases, rank))
     return gathered.finish(rules, known)
 

@@ -45,6 +45,6 @@ def environment(variables: tuple[Variable, ...], lists: Mapping[str, str]) -> En
     return _environment(variables, tuple(sorted(lists.items())))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _environment(variables: tuple[Variable, ...], lists: tuple[tuple[str, str], ...]) -> Environment:
     return Environment(variables, lists)

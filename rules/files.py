@@ -17,7 +17,7 @@ MODES = ("enforce", "shadow", "off")
 ON_UNKNOWN = ("skip", "fire", "review")
 LIST_TYPES = ("string", "int", "double", "cidr")
 
-FILE_KEYS = ("filters", "description", "hit_policy", "lists", "rules")
+FILE_KEYS = ("filters", "description", "hit_policy", "variables", "lists", "rules")
 RULE_KEYS = (
     "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "reason", "owner",
     "mode", "on_unknown", "tests",
@@ -80,6 +80,15 @@ class ListSource:
 
 
 @dataclass(frozen=True)
+class NamedExpression:
+    """A variable as written: an expression that the file's conditions name `variables.NAME`."""
+
+    name: str
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
 class Filters:
     """One rule file as written."""
 
@@ -88,6 +97,7 @@ class Filters:
     hit_policy: str
     lists: tuple[ListSource, ...]
     rules: tuple[Rule, ...]
+    variables: tuple[NamedExpression, ...] = ()
 
 
 def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
@@ -100,6 +110,7 @@ def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
         hit_policy=form.choice(("hit_policy",), top.get("hit_policy", "first"), HIT_POLICIES),
         lists=tuple(_lists(form, top.get("lists"))),
         rules=tuple(_rules(form, top)),
+        variables=tuple(_variables(form, top.get("variables"))),
     )
     form.text(("description",), top.get("description", ""))
     return filters, form.problems
@@ -169,6 +180,16 @@ def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
         yield Case(
             flattened(given, (*at, "given")), form.word((*at, "expect"), case.get("expect", "none")), at
         )
+
+
+def _variables(form: Form, rows: Any) -> Iterable[NamedExpression]:
+    for name, written in form.mapping(("variables",), rows if rows is not None else {}, None).items():
+        path: Path = ("variables", name)
+        if not LIST_NAME.fullmatch(name):
+            form.note(path, f"'{name}' cannot name a variable", "use letters, digits and '_'", key=True)
+            continue
+        number = isinstance(written, int | float) and not isinstance(written, bool)
+        yield NamedExpression(name, str(written) if number else form.expression(path, written), path)
 
 
 def _lists(form: Form, rows: Any) -> Iterable[ListSource]:

@@ -25,6 +25,7 @@ CODES = {  # each with what it says of a rule, a list or a table
     "shadowed": "Wherever the rule would decide, a stronger one does.",
     "untested": "The rule has no test in which it fires, or none in which it does not.",
     "unused-list": "Nothing uses the list.",
+    "unused-variable": "Nothing uses the variable.",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rules import tree as trees
@@ -67,6 +67,23 @@ def inputs(tree: Tree, bound: frozenset[str] = frozenset()) -> Iterator[Name | L
     found: dict[str, Name | ListName] = {}
     _gather(tree, bound, found)
     yield from found.values()
+
+
+def substituted(tree: Tree, parts: Mapping[str, Tree]) -> Tree:
+    """Put a part in the place of each name, where no loop hides it."""
+    if tree.kind == "name":
+        return parts.get(tree.value, tree)
+    if not tree.children or not parts:
+        return tree
+    inner = (
+        {name: part for name, part in parts.items() if name not in tree.value}
+        if tree.kind == "loop"
+        else parts
+    )
+    children = (
+        substituted(child, parts if position < 2 else inner) for position, child in enumerate(tree.children)
+    )
+    return replace(tree, children=tuple(children))
 
 
 def _gather(tree: Tree, bound: frozenset[str], found: dict[str, Name | ListName]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from rules.cases import FIRE, NONE, UNKNOWN, check_case
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import CheckFailed, Problem, nearest
-from rules.expression import Variable
+from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule, read_filters
 from rules.lists import ListValues, read_list_values
 from rules.reader import Document, read_yaml
@@ -30,7 +30,7 @@ RESERVED = frozenset(
             "let",
         ),
         *("loop", "namespace", "null", "package", "return", "true", "var", "void", "while"),
-        *("scores", "proposed", "label", "outcome"),
+        *("scores", "proposed", "label", "outcome", "variables"),
     )
 )
 
@@ -89,6 +89,15 @@ class Gathered:
                     message = f"'{source.name}' cannot name a list: the name is taken"
                     self.problems.append(filters.document.problem(source.path, message, key=True))
                     self.lists.pop(source.name, None)
+
+    def too_many_rounds(self, condition: CheckedExpression) -> str:
+        """Say which lists a condition would loop over for too long, or nothing."""
+        if not condition.lists:
+            return ""
+        from rules.limits import too_many_rounds
+
+        sizes = {name: len(self.lists[name].entries) for name in condition.lists if name in self.lists}
+        return too_many_rounds(condition.node, sizes)
 
     def finish(self, rules: list[CheckedRule], variables: tuple[Variable, ...]) -> CheckedRules:
         if self.problems:

@@ -7,9 +7,11 @@ after 10,000 rounds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rules.expression import Foreign, ListName, Node, Quantifier, children
 from rules.tree import Tree
 
 ROUNDS = 10_000
@@ -143,6 +145,26 @@ def too_much(tree: Tree) -> TooMuch | None:
     except _StopError:
         return bounds.found
     return None
+
+
+def too_many_rounds(node: Node, sizes: Mapping[str, int]) -> str:
+    """Say which lists a condition would loop over for too long, given their sizes; or nothing."""
+    looped: dict[str, int] = {}
+    if _rounds(node, sizes, looped) <= ROUNDS:
+        return ""
+    names = " and ".join(f"'{name}' ({size:,} entries)" for name, size in sorted(looped.items()))
+    return f"this loops over {names}; at most {ROUNDS:,} rounds are made"
+
+
+def _rounds(node: Node, sizes: Mapping[str, int], looped: dict[str, int]) -> int:
+    if isinstance(node, Quantifier):
+        looped[node.over.name] = size = sizes.get(node.over.name, 0)
+        return size * max(_rounds(node.body, sizes, looped), 1)
+    if isinstance(node, Foreign):
+        named = {one.name: sizes.get(one.name, 0) for one in node.inputs if isinstance(one, ListName)}
+        looped |= named
+        return sum(named.values())
+    return sum(_rounds(child, sizes, looped) for child in children(node))
 
 
 def _called(function: str, below: list[Size]) -> Size:

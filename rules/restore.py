@@ -64,6 +64,8 @@ def _restored(kept: Any, rule: Rule, gathered: Gathered) -> CheckedExpression | 
                 return f"the checked expression of '{rule.id}' needs the list '{node.name}' of {node.element}"
         if isinstance(node, Name) and _score(node.name) not in (None, *gathered.scores):
             return f"the checked expression of '{rule.id}' needs '{node.name}'"
+    if looped := gathered.too_many_rounds(condition):
+        return f"the checked expression of '{rule.id}': {looped}"
     return condition
 
 

@@ -7,7 +7,6 @@ evaluators lack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,7 @@ from rules import tree as trees
 from rules import wire
 from rules.environment import running
 from rules.expression import BOOL, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP, ListName, Name
+from rules.foreign import substituted
 from rules.functions.clock import format_timestamp
 from rules.functions.span import format_duration
 from rules.functions.table import ERROR
@@ -55,7 +55,7 @@ class Program:
             if STRING in (name.type, getattr(name, "element", ""))
         ]
         converted = {name.name: _converted(name) for name in names if name.type in _FORMATS}
-        self._expression = _deserialized(_substituted(self._tree, converted), names)
+        self._expression = _deserialized(substituted(self._tree, converted), names)
         self._kinds = {
             cel.Type.NULL.name(): NULL,
             cel.Type.BOOL.name(): BOOL,
@@ -87,7 +87,7 @@ class Program:
             if value is not None and name.type not in _FORMATS
         }
         written |= {name.name: _converted(name) for name in self._names if name.type in _FORMATS}
-        return self._run(_deserialized(_substituted(self._tree, written), self._names), self._data(values))
+        return self._run(_deserialized(substituted(self._tree, written), self._names), self._data(values))
 
     def _run(self, expression: Any, data: Mapping[str, Any]) -> Any:
         try:
@@ -128,23 +128,6 @@ def _literal(value: Any) -> Tree:
         return Tree(0, "list", (), children=tuple(map(_literal, value)))
     kind = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}[type(value)]
     return Tree(0, "constant", value, kind)
-
-
-def _substituted(tree: Tree, parts: Mapping[str, Tree]) -> Tree:
-    """Put a part in the place of each name, where no loop hides it."""
-    if tree.kind == "name":
-        return parts.get(tree.value, tree)
-    if not tree.children or not parts:
-        return tree
-    inner = (
-        {name: part for name, part in parts.items() if name not in tree.value}
-        if tree.kind == "loop"
-        else parts
-    )
-    children = (
-        _substituted(child, parts if position < 2 else inner) for position, child in enumerate(tree.children)
-    )
-    return replace(tree, children=tuple(children))
 
 
 def _deserialized(tree: Tree, names: Sequence[Name | ListName]) -> Any:

@@ -10,7 +10,13 @@ from rules.analysis.deciding import report_conflicts, report_duplicates
 from rules.analysis.facts import Facts
 from rules.analysis.firing import report_firing, report_ranges, report_row_by_row
 from rules.analysis.formula import Formula
-from rules.analysis.lint import report_lacking, report_unstated, report_unused_lists, unstated
+from rules.analysis.lint import (
+    report_lacking,
+    report_unstated,
+    report_unused_lists,
+    report_unused_variables,
+    unstated,
+)
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
@@ -72,6 +78,7 @@ def analyse(
     report_row_by_row(report, rules)
     report_lacking(report, rules, results)
     report_unused_lists(report, _used_lists(checked))
+    report_unused_variables(report)
     return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
 
 

@@ -11,6 +11,7 @@ from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule
 from rules.findings import WARNING
+from rules.variables import unused
 
 
 def report_lacking(
@@ -76,6 +77,16 @@ def report_unused_lists(report: Report, used: frozenset[str]) -> None:
                 report.at(
                     filters.document, source.path, "unused-list", WARNING, message, "delete it", key=True
                 )
+
+
+def report_unused_variables(report: Report) -> None:
+    """Report variables that no condition of their file uses."""
+    for filters in report.checked.filters:
+        for written in unused(filters):
+            message = f"nothing uses 'variables.{written.name}'"
+            report.at(
+                filters.document, written.path, "unused-variable", WARNING, message, "delete it", key=True
+            )
 
 
 def _written(rule: CheckedRule, key: str) -> bool:

@@ -313,30 +313,34 @@ def conditions_agree(
 
 
 def night(expressions_wanted: int, seed: int) -> frozenset[str]:
-    """Try so many expressions of every type; raises AssertionError, the example made small, where two differ.
+    """Try so many expressions; raises AssertionError, the example made small, where evaluators differ.
 
     Gives the overloads of the table that no expression used.
     """
     drawn: Counter[str] = Counter()
     each = -(-expressions_wanted // len(TYPES))
-    for kind in TYPES:
-        done = 0
-
-        @hypothesis.seed(seed + TYPES.index(kind))
-        @settings(max_examples=each, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-        @given(data=st.data())
-        def run(data: st.DataObject, kind: str = kind) -> None:
-            nonlocal done
-            text = data.draw(expressions(kind), "expression")
-            drawn.update(n.overload for n in walk(checked(text, kind).node) if isinstance(n, Call))
-            agree(text, kind, data.draw(st.one_of(RECORDS, WHOLE_RECORDS), "records"))
-            done += 1
-            if done % 500 == 0:
-                print(f"\r{kind}: {done:,} of {each:,}   ", end="", file=sys.stderr, flush=True)
-
-        run()
+    for number, kind in enumerate(TYPES):
+        _try(kind, each, seed + number, drawn)
         print(f"\r{kind}: {each:,} expressions agree   ", file=sys.stderr)
     return frozenset(TABLE) - frozenset(drawn)
+
+
+def _try(kind: str, wanted: int, seed: int, drawn: Counter[str]) -> None:
+    done = 0
+
+    @hypothesis.seed(seed)
+    @settings(max_examples=wanted, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        nonlocal done
+        text = data.draw(expressions(kind), "expression")
+        drawn.update(node.overload for node in walk(checked(text, kind).node) if isinstance(node, Call))
+        agree(text, kind, data.draw(st.one_of(RECORDS, WHOLE_RECORDS), "records"))
+        done += 1
+        if done % 500 == 0:
+            print(f"\r{kind}: {done:,} of {wanted:,}   ", end="", file=sys.stderr, flush=True)
+
+    run()
 
 
 def main() -> int:
