@@ -17,6 +17,8 @@ NAMES = (
     "decide",
     "reload",
     "score",
+    "rules-scalar",
+    "lists",
     "quality",
     "distil",
 )
@@ -37,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(NAMES)}, all")
     if not names:
         for name in NAMES:
-            print(f"{name:<9} {_about(name)}")
+            print(f"{name:<13} {_about(name)}")
         return 0
     for name in names:
         try:
-            figures = import_module(f"benchmarks.{name}").run(quick=given.quick)
+            figures = import_module(f"benchmarks.{_module(name)}").run(quick=given.quick)
         except Unavailable as reason:
             print(f"{name}: not run: {reason}", file=sys.stderr)
             continue
@@ -55,9 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
 def _about(name: str) -> str:
     """A benchmark's first sentence, read without importing what it needs."""
-    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{_module(name)}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
 
 

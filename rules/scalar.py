@@ -1,7 +1,9 @@
-"""One record at a time: checked expressions in, one generated Python function out.
+"""One record at a time: checked expressions in, a function of a record's values out.
 
-Nothing of an author's text reaches the source: names are made here (v0, k0, t0), constants and field names
-are handed over beside it. A record without missing values takes a branch without tests for them.
+A few conditions become one generated Python function, in which a record without missing values takes a branch
+without tests for them. Many are looked up in an index, and each that it does not settle has a function of
+its own. Nothing of an author's text reaches the source: names are made here (v0, k0, t0), constants and field
+names are handed over beside it.
 """
 
 from __future__ import annotations
@@ -35,19 +37,22 @@ from rules.foreign_values import one_record
 from rules.functions import ERROR, SCOPE, TABLE
 from rules.functions.forms import Elements, Source, truth
 from rules.functions.table import Form, Function
+from rules.index import Index
 from rules.members import membership
 
 Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
 Conditions = Callable[[Values], tuple[list[int], list[int]]]
-Chunk = Callable[[Values, list[int], list[int]], None]
 Link = Callable[[Lists], Any]
 
-CHUNK = 64
-"""Conditions in one generated function: an edit generates one anew, and each costs a call a record."""
+FEW = 32
+"""Conditions that one function evaluates one after another; of more, an index says which to evaluate."""
 
-KEPT = 256
-"""Generated functions whose code is kept for the next compile."""
+GROUP = 1024
+"""Conditions of one index: its tables grow with their square."""
+
+KEPT = 16_384
+"""Generated functions whose code is kept for the next compile: an edit generates those it changes."""
 
 TALL = 12
 """Nested brackets after which a value gets a statement of its own: Python's parser has a limit."""
@@ -56,24 +61,77 @@ _FINITE = 2.0**1023
 
 
 def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | None = None) -> Conditions:
-    """Make one function that says which conditions hold.
+    """Make a function that says which conditions hold.
 
     The function takes a record's values by name (a value that is missing is None, or not there at all) and
     returns the positions of the conditions that are true, and of those that are unknown, each in order.
     """
-    parts = [
-        _chunk(expressions[start : start + CHUNK], start, lists or {})
-        for start in range(0, len(expressions), CHUNK)
-    ]
+    if len(expressions) > FEW:
+        return _many(expressions, lists or {})
+    function = _linked(_few(_Likeness(tuple(one.checked for one in expressions), expressions)), lists or {})
 
     def conditions(values: Values) -> tuple[list[int], list[int]]:
         true: list[int] = []
         unknown: list[int] = []
-        for part in parts:
-            part(values, true, unknown)
+        function(values, true, unknown)
         return true, unknown
 
     return conditions
+
+
+def _many(expressions: Sequence[CheckedExpression], lists: Lists) -> Conditions:
+    """Look conditions up in indexes, and evaluate what those leave open, each by a function of its own."""
+    starts = range(0, len(expressions), GROUP)
+    groups = [(start, *_group(expressions[start : start + GROUP], lists)) for start in starts]
+
+    def conditions(values: Values) -> tuple[list[int], list[int]]:
+        try:
+            return evaluate(values)
+        except KeyError:
+            return evaluate(_Absent(values))
+
+    def evaluate(values: Values) -> tuple[list[int], list[int]]:
+        true: list[int] = []
+        unknown: list[int] = []
+        for start, index, tests in groups:
+            holds, is_open = index.evaluate(values)
+            rest = (holds | is_open) & ~index.pure
+            while rest:
+                bit = rest & -rest
+                rest ^= bit
+                result = tests[bit.bit_length() - 1](values)
+                holds = holds | bit if result else holds & ~bit
+                is_open = is_open | bit if result is None else is_open & ~bit
+            _places(holds, start, true)
+            _places(is_open, start, unknown)
+        return true, unknown
+
+    return conditions
+
+
+def _group(expressions: Sequence[CheckedExpression], lists: Lists) -> tuple[Index, dict[int, Any]]:
+    """Give the index over some conditions, and a function for each that it does not settle."""
+    index = Index([expression.node for expression in expressions])
+    return index, {
+        number: _linked(_one(_Likeness((one.checked,), (one,))), lists)
+        for number, one in enumerate(expressions)
+        if not index.pure >> number & 1
+    }
+
+
+def _places(bits: int, start: int, places: list[int]) -> None:
+    """Add the places of bits to a list."""
+    while bits:
+        bit = bits & -bits
+        bits ^= bit
+        places.append(start + bit.bit_length() - 1)
+
+
+class _Absent(dict[str, Any]):
+    """A record's values; what is not there is missing."""
+
+    def __missing__(self, _: str) -> None:
+        return None
 
 
 def compile_value(expression: CheckedExpression, lists: Lists | None = None) -> Callable[[Values], Any]:
@@ -279,10 +337,9 @@ class Generator:
 
 @dataclass(frozen=True)
 class _Likeness:
-    """What generated code depends on: equal chunks have the same. Entries of lists are not in it."""
+    """What generated code depends on: equal conditions have the same. Entries of lists are not in it."""
 
     checked: tuple[bytes, ...]
-    first: int
     expressions: Sequence[CheckedExpression] = field(compare=False)
 
 
@@ -297,25 +354,13 @@ class _Compiled:
     links: tuple[tuple[str, Link], ...]
 
 
-def _chunk(expressions: Sequence[CheckedExpression], first: int, lists: Lists) -> Chunk:
-    """Make the function for a chunk, from the code that was generated for its like if there is some."""
-    function: Chunk = _linked(
-        _kept(_Likeness(tuple(one.checked for one in expressions), first, expressions)), lists
-    )
-    return function
-
-
 @lru_cache(maxsize=KEPT)
-def _kept(chunk: _Likeness) -> _Compiled:
-    return _conditions(chunk.expressions, chunk.first)
-
-
-def _conditions(expressions: Sequence[CheckedExpression], first: int) -> _Compiled:
-    """Generate the function for a chunk: a branch for records that miss nothing, and one for the rest."""
+def _few(likeness: _Likeness) -> _Compiled:
+    """Generate a function for all: a branch for records that miss nothing, and one for the rest."""
     whole = Generator(missing=False)
-    body = _branch(whole, expressions, first)
+    body = _branch(whole, likeness.expressions)
     general = Generator(missing=True, shared=whole)
-    other = _branch(general, expressions, first)
+    other = _branch(general, likeness.expressions)
     lines = ["def conditions(values, true, unknown):", *_indent(_loading(whole))]
     if whole.names:
         lines.append(f"    if {' or '.join(f'{name} is None' for name in whole.names.values())}:")
@@ -324,9 +369,24 @@ def _conditions(expressions: Sequence[CheckedExpression], first: int) -> _Compil
     return _compiled(lines, "conditions", whole)
 
 
-def _branch(generator: Generator, expressions: Sequence[CheckedExpression], first: int) -> list[str]:
+@lru_cache(maxsize=KEPT)
+def _one(likeness: _Likeness) -> _Compiled:
+    """Generate a function that gives True, False, or None for unknown."""
+    generator = Generator(missing=True)
+    source = generator.source(likeness.expressions[0].node)
+    result = f"True if {source.true} else False if {source.false} else None" if source.open else source.true
+    names = generator.names
+    lines = ["def condition(values):"]
+    if names:
+        generator.scope["load"] = itemgetter(*names)
+        lines.append(f"    {', '.join(names.values())} = load(values)")
+    lines += _indent([*generator.statements, f"return {result}"])
+    return _compiled(lines, "condition", generator)
+
+
+def _branch(generator: Generator, expressions: Sequence[CheckedExpression]) -> list[str]:
     lines: list[str] = []
-    for number, expression in enumerate(expressions, first):
+    for number, expression in enumerate(expressions):
         source = generator.source(expression.node)
         lines += generator.statements
         generator.statements.clear()

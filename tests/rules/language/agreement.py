@@ -14,10 +14,11 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rules import columnar, reference, scalar
+from rules import columnar, index, reference, scalar
 from rules.cel import Checker, decode
 from rules.columns import ARROW_TYPES
 from rules.errors import ExpressionProblems
@@ -303,12 +304,19 @@ def conditions_agree(
 ) -> None:
     """Compare what conditions give, true and unknown, with the reference."""
     function = scalar.compile_conditions(expressions, LIST_VALUES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scalar, "FEW", 0)
+        patch.setattr(index, "ENOUGH", 1)
+        indexed = scalar.compile_conditions(expressions, LIST_VALUES)
     hits = columnar.conditions(expressions, LIST_VALUES).evaluate(batch_of(records))
     for row, record in enumerate(records):
         results = [column[row] for column in expected]
         held = [number for number, result in enumerate(results) if result is True]
         open_ = [number for number, result in enumerate(results) if result not in (True, False)]
         assert function(record) == (held, open_), (expressions, record)
+        assert indexed(record) == (held, open_), (expressions, record)
+        present = {name: value for name, value in record.items() if value is not None}
+        assert indexed(present) == (held, open_), (expressions, record)
         assert at_row(hits, row) == (held, open_), (expressions, record)
 
 

@@ -18,7 +18,7 @@ from rules.columns import SAMPLE, Batch, Texts
 from rules.errors import RulesError
 from rules.expression import Call, Literal, Name, Node, Variable
 from rules.hits import Hits
-from rules.scalar import CHUNK
+from rules.scalar import GROUP
 
 CHECKER = Checker(
     [
@@ -138,9 +138,9 @@ def test_a_field_not_given_is_missing() -> None:
 
 def test_conditions_beyond_one_chunk_keep_their_numbers() -> None:
     """Thousands of conditions are split among functions and numbered through."""
-    conditions = [CHECKER.check(f"age == {number} || age == null && flag") for number in range(CHUNK * 2 + 3)]
+    conditions = [CHECKER.check(f"age == {number} || age == null && flag") for number in range(GROUP * 2 + 3)]
     function = scalar.compile_conditions(conditions)
-    assert function({"age": CHUNK + 1, "flag": None}) == ([CHUNK + 1], [])
+    assert function({"age": GROUP + 1, "flag": None}) == ([GROUP + 1], [])
     assert function({"age": None, "flag": None}) == ([], list(range(len(conditions))))
 
 
