@@ -11,7 +11,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _OPERATORS = {">=": float.__ge__, "<=": float.__le__, "==": float.__eq__}
-_LIBRARIES = ("onnxruntime", "numpy", "pyarrow", "cel-expr-python", "torch", "scikit-learn", "zen-engine", "rule-engine", "polars")
+_LIBRARIES = (
+    "onnxruntime",
+    "numpy",
+    "pyarrow",
+    "cel-expr-python",
+    "torch",
+    "scikit-learn",
+    "zen-engine",
+    "rule-engine",
+    "polars",
+)
 
 
 @dataclass(frozen=True)

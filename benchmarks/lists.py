@@ -1,8 +1,8 @@
 """A list of a million entries: reading its file, memory kept, membership of a record and of a million rows.
 
-Against what a team would write: a Python set of the file's lines, and Polars' `is_in` with its list read before.
-Half of the rows are members. Memory is what stays after reading, the file's own bytes counted for ours, measured
-in a process of its own by what it holds privately.
+Against what a team would write: a Python set of the file's lines, and Polars' `is_in` with its list read
+before. Half of the rows are members. Memory is what stays after reading, the file's own bytes counted for ours,
+measured in a process of its own by what it holds privately.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def run(*, quick: bool) -> list[Figure]:
         one, _ = _repeat(lambda held=held, some=some: [value in held for value in some])
         each, _ = _repeat(lambda plain=plain, some=some: [value in plain for value in some])
         figures.append(
-            against(
-                f"{name}: one record", one / len(some) * 1e6, "us", "Python set", each / len(some) * 1e6
-            )
+            against(f"{name}: one record", one / len(some) * 1e6, "us", "Python set", each / len(some) * 1e6)
         )
     return figures
 

@@ -1,9 +1,9 @@
 """One record through 10, 100 and 1,000 rules: outcome and fired rules out, against engines and bare Python.
 
-The floor is what a programmer would write for exactly these rules: one function of `if`s over local names, which
-knows that no value is missing. Every engine has its expressions compiled beforehand and is asked in each way that
-it offers (rule by rule, or all in one expression); its quickest way counts. All give the same outcome and fired
-rules for every record, which is checked first. Records are not seen twice: a set of fired rules may be new.
+The floor is what a programmer would write for exactly these rules: one function of `if`s over local names,
+which knows that no value is missing. Every engine has its expressions compiled beforehand and is asked in each
+way that it offers (rule by rule, or all in one expression); the quickest counts. All give the same outcome and
+fired rules, which is checked first. No record is seen twice: a set of fired rules may be new.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def run(*, quick: bool) -> list[Figure]:
         ours = _ours(compiled)
         floor, careful = _floor(rules, guarded=False), _floor(rules, guarded=True)
         peers = {
-            f"{name}, {way}": judge
-            for name, make in _PEERS.items()
-            for way, judge in make(rules).items()
+            f"{name}, {way}": judge for name, make in _PEERS.items() for way, judge in make(rules).items()
         }
         for name, judge in {"floor": floor, "careful": careful, **peers}.items():
             _same(name, ours, judge, whole[:50])
