@@ -130,7 +130,7 @@ class Questioner:
         """Give a few boxes in which every want may be met: none is proof; None where the search gave up."""
         search = Search([self.formula(want) for want in wants], self._space.full, steps)
         try:
-            return list(islice(search.boxes(), 2))
+            return list(islice(search.boxes(), TRIES))
         except GaveUp:
             return None
 
