@@ -19,6 +19,7 @@ NAMES = (
     "score",
     "rules-scalar",
     "lists",
+    "check",
     "quality",
     "distil",
 )

@@ -147,7 +147,7 @@ class Facts:
 
 
 def _column(kind: str, values: Sequence[Any]) -> pa.Array:
-    """Make a column by its buffers: `pa.array` imports pandas wherever that is installed, and that takes long."""
+    """Make a column by its buffers: `pa.array` imports pandas wherever that is installed."""
     if kind == STRING:
         texts = text_array([value or "" for value in values])
         buffers = texts.buffers()[1:]

