@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint type contracts check bench docs clean
+.PHONY: demo test lint type contracts check bench docs agreement conformance clean
 
 demo: $(VENV)/.for-train
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo/demo.sh
@@ -29,6 +29,15 @@ bench: $(VENV)/.for-bench
 
 docs: $(VENV)/.for-dev
 	$(BIN)/python -m pytest tests/docs
+
+# A night's worth of random expressions through all three evaluators; `make agreement EXPRESSIONS=2000 SEED=7`.
+EXPRESSIONS ?= 100000
+SEED ?= 1
+agreement: $(VENV)/.for-dev
+	$(BIN)/python -m tests.rules.language.agreement --expressions $(EXPRESSIONS) --seed $(SEED)
+
+conformance: $(VENV)/.for-dev
+	$(BIN)/python -m tests.rules.language.conformance
 
 clean:
 	rm -rf $(VENV) .bench build *.egg-info

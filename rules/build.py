@@ -8,6 +8,7 @@ anew from the leaves; the message is believed only of a foreign part, whose resu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -47,6 +48,7 @@ FAILED = Literal("failed", None)
 MAX_UNROLLED = 2_000
 """Nodes that a loop over a written list may be unrolled to."""
 
+_FINE = re.compile(r"(\.[0-9]{6})[0-9]{1,3}(?=[Z+-])")
 _LOGIC = {"_&&_": "logical_and", "_||_": "logical_or", "!_": "logical_not"}
 _EQUALITY = {"_==_": "equals", "_!=_": "not_equals"}
 _EXTREMES = ("math.@max", "math.@min")
@@ -137,9 +139,9 @@ class Builder:
             return self._scope[tree.value]
         kind = plain(self.parsed.type(tree))
         if kind in TYPES:
-            return Name(tree.value, kind, offset)
+            return Name(tree.value.removeprefix("."), kind, offset)
         if kind in LIST_ELEMENTS:
-            return ListName(tree.value, LIST_ELEMENTS[kind], offset)
+            return ListName(tree.value.removeprefix("."), LIST_ELEMENTS[kind], offset)
         if kind in ("type", "other"):
             return Unfit(offset, "types as values")
         return Unfit(offset, f"a {kind} field")
@@ -278,6 +280,8 @@ class Builder:
             instant = parse_timestamp(argument.value)
             if instant is not None:
                 return Literal(TIMESTAMP, instant, offset)
+            if parse_timestamp(_FINE.sub(r"\1", argument.value)) is not None:
+                return Unfit(argument.offset, "a moment finer than a microsecond")
             hint = "write it as timestamp('2026-11-01T00:00:00Z')"
             return self._trouble(
                 argument.offset, f"not a timestamp to the microsecond: {argument.value!r}", hint

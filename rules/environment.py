@@ -21,6 +21,7 @@ _WRAPPERS = {
     TIMESTAMP: "google.protobuf.Timestamp",
     DURATION: "google.protobuf.Duration",
 }
+_LOOPS = "extensions:\n  - name: two-var-comprehensions\n"
 _IDS = {INT: "int64", "uint": "uint64"}
 _MIXED = ((INT, DOUBLE), (DOUBLE, INT))
 
@@ -67,6 +68,7 @@ def running(names: frozenset[str]) -> Any:
     ranges = cel.Overload("in_ranges", cel.Type.BOOL, [cel.Type.DYN, cel.Type.DYN], impl=in_ranges)
     return cel.NewEnv(
         variables=dict.fromkeys(names, cel.Type.DYN),
+        config=cel.NewEnvConfigFromYaml(f"name: tandem\n{_LOOPS}"),
         extensions=[
             *_extensions(),
             cel.CelExtension("ranges", [cel.FunctionDecl("in_ranges", [ranges])]),
@@ -124,7 +126,7 @@ def configuration() -> str:
         f'  - name: "{name}"\n    overloads:\n' + "\n".join(overloads) + "\n"
         for name, overloads in functions.items()
     )
-    return f"name: tandem\nstdlib:\n  exclude_functions:\n{excluded}functions:\n{declared}"
+    return f"name: tandem\n{_LOOPS}stdlib:\n  exclude_functions:\n{excluded}functions:\n{declared}"
 
 
 def _type(name: str) -> str:
@@ -140,6 +142,12 @@ def _plain(kind: str) -> str:
 
 
 def _extensions() -> list[Any]:
-    from cel_expr_python.ext import ext_math, ext_strings
+    from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
-    return [ext_strings.ExtStrings(), ext_math.ExtMath()]
+    return [
+        ext_strings.ExtStrings(),
+        ext_math.ExtMath(),
+        ext_optional.ExtOptional(),
+        ext_bindings.ExtBindings(),
+        ext_encoders.ExtEncoders(),
+    ]

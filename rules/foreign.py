@@ -72,7 +72,7 @@ def inputs(tree: Tree, bound: frozenset[str] = frozenset()) -> Iterator[Name | L
 def substituted(tree: Tree, parts: Mapping[str, Tree]) -> Tree:
     """Put a part in the place of each name, where no loop hides it."""
     if tree.kind == "name":
-        return parts.get(tree.value, tree)
+        return parts.get(tree.value.removeprefix("."), tree)
     if not tree.children or not parts:
         return tree
     inner = (
@@ -88,9 +88,9 @@ def substituted(tree: Tree, parts: Mapping[str, Tree]) -> Tree:
 
 def _gather(tree: Tree, bound: frozenset[str], found: dict[str, Name | ListName]) -> None:
     if tree.kind == "name" and tree.value not in bound and tree.declared != "type":
-        kind = plain(tree.declared)
+        kind, name = plain(tree.declared), tree.value.removeprefix(".")
         element = LIST_ELEMENTS.get(kind)
-        found.setdefault(tree.value, ListName(tree.value, element) if element else Name(tree.value, kind))
+        found.setdefault(name, ListName(name, element) if element else Name(name, kind))
     within = bound | set(tree.value) if tree.kind == "loop" else bound
     for position, child in enumerate(tree.children):
         # A loop's range and start are outside it.
@@ -126,6 +126,16 @@ FUNCTIONS = frozenset(
             "reverse",
             "format",
             "strings.quote",
+            *("base64.encode", "base64.decode", "cel.@mapInsert", "_?._", "_[?_]"),
+            *(
+                "optional.none",
+                "optional.of",
+                "optional.ofNonZeroValue",
+                "hasValue",
+                "value",
+                "or",
+                "orValue",
+            ),
         ),
         *("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfYear", "getDayOfWeek", "getHours"),
         *("getMinutes", "getSeconds", "getMilliseconds"),
