@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rules.hits import Hits
+from rules.listing import listed
 from rules.stage import Act
 from rules.verdict import Verdicts, list_array, text_array
 
@@ -164,17 +165,7 @@ def _once(groups: Groups, n: int) -> Groups:
 
 def _lists(groups: Groups, n: int, names: pa.Array) -> pa.ListArray:
     """Give each row the codes of the groups that hold it, in the order of the groups."""
-    groups = [group for group in groups if len(group[1])]
-    offsets = np.zeros(n + 1, dtype=np.int32)
-    if groups:
-        counts = np.bincount(np.concatenate([rows for _, rows in groups]), minlength=n)
-        np.cumsum(counts, out=offsets[1:])
-    codes = np.empty(int(offsets[-1]), dtype=np.int32)
-    following = offsets[:-1].copy()
-    for code, rows in groups:
-        at = following[rows]
-        codes[at] = code
-        following[rows] = at + 1
+    offsets, codes = listed(groups, n)
     return list_array(offsets, codes, names)
 
 

@@ -167,8 +167,15 @@ class Keys:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[Any, ...], int] = {}
+        self._met: dict[int, tuple[Node, int]] = {}  # by id, which the node beside it keeps its own
 
     def __getitem__(self, node: Node) -> int:
+        met = self._met.get(id(node))
+        if met is None:
+            met = self._met[id(node)] = node, self._number(node)
+        return met[1]
+
+    def _number(self, node: Node) -> int:
         parts: tuple[Any, ...]
         match node:
             case Literal():

@@ -15,7 +15,7 @@ from rules.hits import NOWHERE
 from rules.masks import Masks
 from rules.threads import each
 
-Codes = tuple[np.ndarray, dict[str, int]]  # each row's code, and the codes of the texts that are sought
+Codes = tuple[np.ndarray, list[list[int]]]  # each row's code; for each list of texts sought, their codes
 
 
 class MaskedBatch:
@@ -34,13 +34,12 @@ class MaskedBatch:
             answers = [block.bits(root) for root in self.masks.roots]
         true = [NOWHERE] * len(answers)
         unknown = list(true)
-        held = [number for number, one in enumerate(answers) if one.true is not block.none]
-        for number, rows in zip(
-            held, rows_of([answers[n].true for n in held], start, stop - start), strict=True
-        ):
+        held = [number for number, (where, _) in enumerate(answers) if where is not block.none]
+        planes = [answers[number][0] for number in held]
+        for number, rows in zip(held, rows_of(planes, start, stop - start), strict=True):
             true[number] = rows
-        open_ = [number for number, one in enumerate(answers) if one.true is not one.possible]
-        planes = [answers[number].possible & ~answers[number].true for number in open_]
+        open_ = [number for number, (where, possible) in enumerate(answers) if where is not possible]
+        planes = [answers[number][1] & ~answers[number][0] for number in open_]
         for number, rows in zip(open_, rows_of(planes, start, stop - start), strict=True):
             unknown[number] = rows
         return true, unknown
@@ -53,11 +52,12 @@ class MaskedBatch:
             return None
         sought = self.masks.sought[name]
         known = dictionary.values.values
-        places = pc.index_in(pa.array(sought, pa.string()), value_set=known.slice(0, len(known) - 1))
+        wanted = list(dict.fromkeys(text for some in sought for text in some))
+        places = pc.index_in(pa.array(wanted, pa.string()), value_set=known.slice(0, len(known) - 1))
         codes = {
-            text: code for text, code in zip(sought, places.to_pylist(), strict=True) if code is not None
+            text: code for text, code in zip(wanted, places.to_pylist(), strict=True) if code is not None
         }
-        return dictionary.codes, codes
+        return dictionary.codes, [[codes[text] for text in some if text in codes] for some in sought]
 
 
 class MaskedBlock:
@@ -67,27 +67,25 @@ class MaskedBlock:
         self.none: Plane = np.zeros((stop - start + 7) // 8, dtype=np.uint8)
         self.whole: Plane = ~self.none
         self._batch = batch
-        self._questions, self._shared = batch.masks.questions, batch.masks.plan.shared
+        self._questions, self._places = batch.masks.questions, batch.masks.places
         self._start, self._stop = start, stop
-        self._kept: dict[int, Bits] = {}
+        self.kept: dict[int, Bits] = {}
         self._cut: dict[str, tuple[list[Plane], Plane | None]] = {}
         self._nulls: dict[str, Plane | None] = {}
-        self._equal: dict[tuple[str, int], Plane] = {}
+        self._equal: dict[str, dict[int, Plane]] = {}
 
     def bits(self, key: int) -> Bits:
-        """Answer one node; a shared one once."""
-        kept = self._kept.get(key)
+        """Answer one node, once."""
+        kept = self.kept.get(key)
         if kept is None:
-            kept = self._questions[key](self)
-            if key in self._shared:
-                self._kept[key] = kept
+            kept = self.kept[key] = self._questions[key](self)
         return kept
 
     def at_or_above(self, name: str, edge: float | int | None) -> Plane:
         """Say where a column is at or above a threshold; `None` is above everything."""
         if edge is None:
             return self.none
-        return self._cuts(name)[0][self._batch.masks.places[name][edge]]
+        return self._cuts(name)[0][self._places[name][edge]]
 
     def numbers(self, name: str) -> Plane | None:
         """Say where a column is not NaN; None if everywhere."""
@@ -99,27 +97,25 @@ class MaskedBlock:
             self._nulls[name] = self._batch.columns[name].nulls(self._start, self._stop)
         return self._nulls[name]
 
-    def texts(self, name: str, sought: tuple[str, ...]) -> Plane | None:
-        """Say where a column is one of the texts; None where the column is not coded."""
+    def texts(self, name: str, number: int) -> Plane | None:
+        """Say where a column is one of the texts sought under this number; None if it is not coded."""
         coded = self._batch.codes[name]
         if coded is None:
             return None
+        planes = self._equal.setdefault(name, {})
         found = self.none
-        for text in sought:
-            code = coded[1].get(text)
-            if code is not None:
-                plane = self._equal.get((name, code))
-                if plane is None:
-                    plane = pack(coded[0][self._start : self._stop] == code)
-                    self._equal[name, code] = plane
-                found = plane if found is self.none else found | plane
+        for code in coded[1][number]:
+            plane = planes.get(code)
+            if plane is None:
+                plane = planes[code] = pack(coded[0][self._start : self._stop] == code)
+            found = plane if found is self.none else found | plane
         return found
 
     def general(self, key: int) -> Bits:
         """Answer a node by the general plan."""
         truth = self._general.truth(key)
         true = pack(truth.true)
-        return Bits(true, true if truth.false is None else pack(~truth.false))
+        return true, true if truth.false is None else pack(~truth.false)
 
     @cached_property
     def _general(self) -> Block:

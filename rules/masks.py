@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rules.bits import Bits, Plane, both, either, negated, settled
+from rules.bits import Bits, Plane
 from rules.cuts import Cuts
 from rules.expression import (
     DOUBLE,
@@ -46,6 +46,7 @@ class Asked(Protocol):
 
     none: Plane
     whole: Plane
+    kept: dict[int, Bits]
 
     def bits(self, key: int) -> Bits:
         """Answer another node, a bool."""
@@ -63,8 +64,8 @@ class Asked(Protocol):
         """Say where a column is null; None if nowhere."""
         ...
 
-    def texts(self, name: str, sought: tuple[str, ...]) -> Plane | None:
-        """Say where a column is one of the texts; None where the column is not coded."""
+    def texts(self, name: str, number: int) -> Plane | None:
+        """Say where a column is one of the texts sought under this number; None if it is not coded."""
         ...
 
     def general(self, key: int) -> Bits:
@@ -91,7 +92,7 @@ class Masks:
         self.plan = Plan(roots, lists)
         self.roots = self.plan.roots
         self.questions: dict[int, Question] = {}
-        self.sought: dict[str, dict[str, int]] = {}
+        self.sought: dict[str, dict[tuple[str, ...], int]] = {}
         self._costs: dict[int, int] = {}
         self._edges: dict[str, set[float | int]] = {}
         for root in roots:
@@ -122,7 +123,7 @@ class Masks:
             return None
         if node.overload == "logical_not":
             (key,) = (self._make(argument) for argument in node.arguments)
-            return _Made(lambda rows: negated(rows.bits(key)), max(1, self._costs[key]))
+            return _Made(_negation(key), max(1, self._costs[key]))
         keys = [self._make(one) for one in self.plan.opened(node)]
         keys.sort(key=self._costs.__getitem__)
         dear = sum(self._costs[key] < 2 for key in keys)
@@ -162,9 +163,7 @@ class Masks:
             return None
         if name.type == STRING:
             known = self.sought.setdefault(name.name, {})
-            for value in values:
-                known.setdefault(value, len(known))
-            return _is_text(name.name, values)
+            return _is_text(name.name, known.setdefault(values, len(known)))
         if name.type not in _NUMBERS:
             return None
         edges = [(self._edge(name, value), self._edge(name, _next(value))) for value in values]
@@ -197,35 +196,61 @@ def _next(value: float | int) -> float | int | None:
 
 
 def _conjunction(keys: Sequence[int], dear: int) -> Question:
-    """Make `a && b && …`: over where a part is nowhere possible; no dear part asked once no row is."""
+    """Make `a && b && …`: T = T(a) & T(b), P = P(a) & P(b).
+
+    It is over where a part is nowhere possible, and no dear part is asked once no row is.
+    """
 
     def ask(rows: Asked) -> Bits:
-        joined: Bits | None = None
+        kept, none, whole = rows.kept, rows.none, rows.whole
+        true = possible = whole
         for number, key in enumerate(keys):
-            if number >= dear and joined is not None and not joined.possible.any():
-                return Bits(rows.none, rows.none)
-            one = rows.bits(key)
-            if one.possible is rows.none:
-                return one
-            if one.true is not rows.whole:
-                joined = one if joined is None else both(joined, one)
-        return Bits(rows.whole, rows.whole) if joined is None else joined
+            if number >= dear and not possible.any():
+                return none, none
+            one, may = kept.get(key) or rows.bits(key)
+            if may is none:
+                return none, none
+            if true is whole and possible is whole:
+                true, possible = one, may
+            elif true is possible and one is may:
+                if one is not whole:
+                    true = possible = true & one
+            else:
+                true, possible = true & one, possible & may
+        return true, possible
 
     return ask
 
 
 def _disjunction(keys: Sequence[int], _: int) -> Question:
-    """Make `a || b || …`: over where a part is true everywhere."""
+    """Make `a || b || …`: T = T(a) | T(b), P = P(a) | P(b). It is over where a part is true everywhere."""
 
     def ask(rows: Asked) -> Bits:
-        joined: Bits | None = None
+        kept, none, whole = rows.kept, rows.none, rows.whole
+        true = possible = none
         for key in keys:
-            one = rows.bits(key)
-            if one.true is rows.whole:
-                return Bits(rows.whole, rows.whole)
-            if one.possible is not rows.none:
-                joined = one if joined is None else either(joined, one)
-        return Bits(rows.none, rows.none) if joined is None else joined
+            one, may = kept.get(key) or rows.bits(key)
+            if one is whole:
+                return whole, whole
+            if possible is none:
+                true, possible = one, may
+            elif true is possible and one is may:
+                if one is not none:
+                    true = possible = true | one
+            else:
+                true, possible = true | one, possible | may
+        return true, possible
+
+    return ask
+
+
+def _negation(key: int) -> Question:
+    """Make `!a`: true where a is not possible, possible where a is not true."""
+
+    def ask(rows: Asked) -> Bits:
+        true, possible = rows.bits(key)
+        opposite = _not(possible, rows)
+        return opposite, opposite if true is possible else _not(true, rows)
 
     return ask
 
@@ -238,7 +263,9 @@ def _or_general(equality: Equality, key: int, *, opposite: bool) -> Question:
         found = equality(rows)
         if found is None:
             return rows.general(key)
-        return settled(_not(found, rows) if opposite else found)
+        if opposite:
+            found = _not(found, rows)
+        return found, found
 
     return ask
 
@@ -251,8 +278,8 @@ def _is_null(name: str) -> Equality:
     return where
 
 
-def _is_text(name: str, sought: tuple[str, ...]) -> Equality:
-    return lambda rows: rows.texts(name, sought)
+def _is_text(name: str, number: int) -> Equality:
+    return lambda rows: rows.texts(name, number)
 
 
 def _is_number(name: str, edges: Sequence[tuple[Any, Any]]) -> Equality:
@@ -291,10 +318,10 @@ def _is_below(name: str, edge: Any) -> Question:
 def _where_present(true: Plane, null: Plane | None, rows: Asked) -> Bits:
     """Leave a comparison open where the column is null."""
     if null is None:
-        return Bits(true, true)
+        return true, true
     if true is rows.none:
-        return Bits(true, null)
-    return Bits(true & ~null, true | null)
+        return true, null
+    return true & ~null, true | null
 
 
 def _not(plane: Plane, rows: Asked) -> Plane:

@@ -68,47 +68,45 @@ Step = Callable[[Rows], Column | Truth]
 
 
 class Plan:
-    """Steps by node number. Nodes of equal structure are one, whichever expressions they are in.
+    """Steps by node number, each made when first taken. Nodes of equal structure are one, wherever they are.
 
     `bound` are the nodes whose value hangs on the entry that a quantifier around them is at.
     """
 
     def __init__(self, roots: Sequence[Node], lists: Lists) -> None:
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, Step] = _Steps(self)
         self.types: dict[str, str] = {}
         self._lists = lists
         self._keys = Keys()
-        self._numbers: dict[int, int] = {}
+        self._nodes: dict[int, Node] = {}
         self.bound: set[int] = set()
         self.roots = [self._number(root) for root in roots]
         self.shared = self._shared(roots)
-        for root in roots:
-            self._step(root)
 
     def number(self, node: Node) -> int:
         """Give the number of a node of one of the roots."""
-        return self._numbers[id(node)]
+        return self._keys[node]
 
     def opened(self, node: Call) -> list[Node]:
         """Open a chain of one logical operator, except where part of it is shared."""
         found: list[Node] = []
         for argument in node.arguments:
             chained = isinstance(argument, Call) and argument.overload == node.overload
-            if chained and self._numbers[id(argument)] not in self.shared:
+            if chained and self._keys[argument] not in self.shared:
                 found += self.opened(cast(Call, argument))
             else:
                 found.append(argument)
         return found
 
     def _number(self, node: Node) -> int:
-        """Number a node and all below it. INVARIANT: expressions outlive the plan; id() names nodes."""
+        """Number a node and all below it."""
         for one in walk(node):
-            self._numbers[id(one)] = self._keys[one]
+            self._nodes.setdefault(self._keys[one], one)
             if isinstance(one, Name):
                 self.types[one.name] = one.type
             if isinstance(one, Quantifier):
                 self._bind(one.body)
-        return self._numbers[id(node)]
+        return self._keys[node]
 
     def _bind(self, node: Node) -> bool:
         """Note which nodes of a quantifier's body hang on its entry, or on that of one around it."""
@@ -123,15 +121,20 @@ class Plan:
         seen: set[int] = set()
         for root in roots:
             for node in walk(root):
-                key = self._numbers[id(node)]
+                key = self._keys[node]
                 if key not in seen:
                     seen.add(key)
-                    uses.update(self._numbers[id(child)] for child in children(node))
+                    uses.update(self._keys[child] for child in children(node))
         return frozenset(key for key, count in uses.items() if count > 1)
 
+    def make(self, key: int) -> Step:
+        """Make the step of a node."""
+        self._step(self._nodes[key])
+        return dict.__getitem__(self.steps, key)
+
     def _step(self, node: Node) -> int:
-        """Make the step of a node, unless it is there."""
-        key = self._numbers[id(node)]
+        """Make the step of a node and of those it asks, unless it is there."""
+        key = self._keys[node]
         if key in self.steps:
             return key
         if isinstance(node, Literal):
@@ -206,6 +209,17 @@ class Plan:
             return cast(Truth, form.columnar(rows.rows, rows.get(key), among))
 
         return step
+
+
+class _Steps(dict[int, Step]):
+    """Steps that are made when they are missing; two threads that make one make the same."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def __missing__(self, key: int) -> Step:
+        return self._plan.make(key)
 
 
 def _name(name: str) -> Step:
