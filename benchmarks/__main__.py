@@ -18,6 +18,7 @@ NAMES = (
     "reload",
     "score",
     "rules-scalar",
+    "rules-columnar",
     "lists",
     "check",
     "quality",
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(NAMES)}, all")
     if not names:
         for name in NAMES:
-            print(f"{name:<13} {_about(name)}")
+            print(f"{name:<14} {_about(name)}")
         return 0
     for name in names:
         try:

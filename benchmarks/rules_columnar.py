@@ -1,10 +1,10 @@
 """1 M rows through 10, 100 and 1,000 rules, deciding rule and fired rules out, against DuckDB and Polars.
 
-All start from a table in memory, texts as texts, and give for every row the rule that decides and the list of
-the rules that fired; the results are compared before anything is timed. Both peers have all cores and are told
-each distinct comparison once, over texts turned into their enumerations within the time measured, as our codes
-are: two to five times faster than the rules as written. Lists made inside either engine took longer than all
-else, so that their columns of booleans are turned into lists by our own code.
+All start from a table in memory, texts as texts, and give for every row the rule that decides and the list
+of the rules that fired; the results are compared before anything is timed. Both peers have all cores and are
+told each distinct comparison once, over texts turned into enumerations within the time measured, as our
+codes are: two to five times faster than the rules as written. Lists made inside either engine took longer
+than all else, so that their columns of booleans are turned into lists by our own code.
 """
 
 from __future__ import annotations

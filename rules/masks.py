@@ -6,6 +6,7 @@ conditions share it. Whatever else a condition holds is a step of the general `P
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -190,7 +191,7 @@ def _sought(node: Node) -> tuple[Literal, ...] | None:
 def _next(value: float | int) -> float | int | None:
     """Give the next number: to be above a value is to be at or above the next. None after the last."""
     if isinstance(value, float):
-        after = float(np.nextafter(value, np.inf))
+        after = math.nextafter(value, math.inf)
         return None if after == value else after
     return value + 1 if value < 2**63 - 1 else None
 
