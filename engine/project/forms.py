@@ -92,6 +92,7 @@ _EMBEDDING = {
     },
     "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
     "body": choice("What teaches the tower that serves.", BODIES, BODIES[0]),
+    "text_scores": Shape("Whether a logistic model reads the texts too.", schema={"type": "boolean"}),
     "hidden": Shape("Widths of the hidden layers.", many=True, least=1,
                     each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
     "without": _names("Fields for the rules alone: the model does not see them."),
