@@ -5,8 +5,7 @@ The names of the keys are the readers' own (`engine.project.reading`, `engine.sc
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
 
 from embeddings.spec import BODIES, NUMERIC, RANGES, Spec
 from engine.project.reading import (
@@ -27,25 +26,10 @@ from rules.forms import choice, condition, keyed, text
 from rules.policy import ROW_KEYS
 from rules.shape import Shape
 
-# Where the reader takes nothing for "left out".
-_ABSENT: dict[str, Any] = {"type": "null"}
-
 
 def _maybe(shape: Shape) -> Shape:
-    return Shape(
-        shape.about,
-        either=(
-            Shape(
-                keys=shape.keys,
-                each=shape.each,
-                many=shape.many,
-                schema=shape.schema,
-                needed=shape.needed,
-                least=shape.least,
-            ),
-            Shape(schema=_ABSENT),
-        ),
-    )
+    """Let a section be empty."""
+    return replace(shape, empty=True)
 
 
 def _number(about: str, low: float, high: float, *, whole: bool = False) -> Shape:
