@@ -69,7 +69,9 @@ def check_up(project: Path, *, notes: bool, coverage: bool) -> Checkup:
     try:
         loaded = load_project(project)
         name = loaded.name
-        checked = checked_folder(loaded.root, loaded.schema, loaded.scores, loaded.outcomes)
+        checked = checked_folder(
+            loaded.root, loaded.schema, loaded.scores, loaded.outcomes, loaded.event_time
+        )
     except CheckFailed as failed:
         return Checkup(name, problems=failed.problems)
     results = case_results(checked)

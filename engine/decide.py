@@ -112,9 +112,10 @@ def _decision(
     said = before if after is NOTHING else after if _is_silent(before) else both(before, after)
     return Decision(
         outcome, proposed, decided_by or POLICY, scores or dict(runtime.no_scores), dict(after.adjusted),
-        said.reasons, said.fired, said.shadow, said.unknown, said.tags, runtime.digest, name, now,
+        said.reasons, said.fired, said.shadow, said.suppressed, said.unknown, said.tags, runtime.digest, name,
+        now,
     )  # fmt: skip
 
 
 def _is_silent(verdict: Verdict) -> bool:
-    return not (verdict.fired or verdict.unknown or verdict.shadow)
+    return not (verdict.fired or verdict.unknown or verdict.shadow or verdict.suppressed)

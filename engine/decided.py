@@ -28,7 +28,8 @@ class Decided:
     scores: `(n, scores)` float64, NaN for none.
     adjusted: for each score that a rule bounds, `(n,)` float64, NaN where it was left as it is.
     lists: n lists of dictionary-encoded text for each of `TEXTS`.
-    fired_counts: `(rules,)`, in how many rows each rule fired.
+    counts: in how many rows each rule `fired`, would have (`shadow`), was `suppressed`, was left open
+    (`unknown`): `(rules,)` int64 each. violations: rows in which rules of hit policy `unique` overlapped.
     """
 
     outcome: np.ndarray
@@ -37,7 +38,8 @@ class Decided:
     scores: np.ndarray
     adjusted: Mapping[str, np.ndarray]
     lists: Mapping[str, pa.ListArray]
-    fired_counts: np.ndarray
+    counts: Mapping[str, np.ndarray]
+    violations: int
 
     @classmethod
     def of(
@@ -62,7 +64,8 @@ class Decided:
             scores=_spread(scores, rest, np.full((rows, scores.shape[1]), np.nan)),
             adjusted={name: _spread(new, rest, np.full(rows, np.nan)) for name, new in bounded.items()},
             lists={name: joined(getattr(before, name), getattr(after, name), rest) for name in TEXTS},
-            fired_counts=before.fired_counts + after.fired_counts,
+            counts={name: counts + after.counts[name] for name, counts in before.counts.items()},
+            violations=before.violations + after.violations,
         )
 
     def __len__(self) -> int:

@@ -17,9 +17,10 @@ class Decision:
 
     `outcome` is what to do; `proposed` what the model's scores alone would have led to; `decided_by` is
     `"policy"` or the id of the rule that decided. `adjusted` holds the scores that a cap or a floor changed.
-    `fired` are enforced rules that held, `shadow` rules on trial that would have, `unknown` enforced rules
-    that a missing value left open. `bundle` is the digest of all that decided. Where a rule of stage `before`
-    decided, the model was not run: `proposed` and every score are None.
+    `fired` are enforced rules that held, `shadow` rules that would have: on trial, or the record is not in
+    their rollout. `suppressed` are rules that held and that an exception kept from firing, `unknown` enforced
+    rules that a missing value left open. `bundle` is the digest of all that decided. Where a rule of stage
+    `before` decided, the model was not run: `proposed` and every score are None.
     """
 
     outcome: str
@@ -30,6 +31,7 @@ class Decision:
     reasons: tuple[str, ...]
     fired: tuple[str, ...]
     shadow: tuple[str, ...]
+    suppressed: tuple[str, ...]
     unknown: tuple[str, ...]
     tags: tuple[str, ...]
     bundle: str
@@ -48,6 +50,7 @@ class Decision:
             "reasons": list(self.reasons),
             "fired": list(self.fired),
             "shadow": list(self.shadow),
+            "suppressed": list(self.suppressed),
             "unknown": list(self.unknown),
             "tags": list(self.tags),
             "bundle": self.bundle,

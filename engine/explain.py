@@ -14,6 +14,7 @@ from engine.runtime import Runtime, identity
 from engine.values import EPOCH, MICROSECOND
 from rules.checked_rules import CheckedRule
 from rules.ruleset import RuleSet
+from rules.verdict import COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Explanation:
     proposed_by: str | None
     fired: tuple[RuleSeen, ...]
     shadow: tuple[RuleSeen, ...]
+    suppressed: tuple[RuleSeen, ...]
     unknown: tuple[RuleSeen, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,10 +54,7 @@ class Explanation:
             "decision": self.decision.to_dict(),
             "record": dict(self.record),
             "proposed_by": self.proposed_by,
-            **{
-                name: [_plain(rule) for rule in getattr(self, name)]
-                for name in ("fired", "shadow", "unknown")
-            },
+            **{name: [_plain(rule) for rule in getattr(self, name)] for name in COUNTED},
         }
 
     def to_json(self) -> str:
@@ -70,7 +69,7 @@ class Explanation:
         if decision.proposed is not None:
             because = "no earlier line of the policy held" if self.proposed_by == "true" else self.proposed_by
             lines.append(f"  the model alone: {decision.proposed}, because {because}")
-        for word in ("fired", "shadow", "unknown"):
+        for word in COUNTED:
             for rule in getattr(self, word):
                 lines += _told(word, rule)
         return "\n".join([*lines, f"  bundle {decision.bundle}"])
@@ -97,6 +96,7 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
         proposed_by=None if decision.proposed is None else policy.conditions[policy.first(seen)].text,
         fired=rules(decision.fired, enforced=True),
         shadow=rules(decision.shadow, enforced=False),
+        suppressed=rules(decision.suppressed, enforced=False),
         unknown=rules(decision.unknown, enforced=True),
     )
 

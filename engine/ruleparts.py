@@ -15,19 +15,31 @@ from rules.errors import CheckFailed
 EXPRESSIONS = "expressions.json"
 
 
-def check_folder(root: Path, schema: Schema, scores: Sequence[str], outcomes: Sequence[str]) -> CheckedRules:
+def check_folder(
+    root: Path,
+    schema: Schema,
+    scores: Sequence[str],
+    outcomes: Sequence[str],
+    event_time: str | None = None,
+) -> CheckedRules:
     """Check every rule file of a project and run the tests inside them.
+
+    `event_time` is the field that holds an event's time, as `check_rules` takes it.
 
     Raises CheckFailed with every problem of every file; failed tests count where all else is right.
     """
-    checked = checked_folder(root, schema, scores, outcomes)
+    checked = checked_folder(root, schema, scores, outcomes, event_time)
     if failed := run_cases(checked):
         raise CheckFailed(failed)
     return checked
 
 
 def checked_folder(
-    root: Path, schema: Schema, scores: Sequence[str], outcomes: Sequence[str]
+    root: Path,
+    schema: Schema,
+    scores: Sequence[str],
+    outcomes: Sequence[str],
+    event_time: str | None = None,
 ) -> CheckedRules:
     """Check every rule file of a project, without running the tests inside them. Raises CheckFailed."""
     return check_rules(
@@ -36,6 +48,7 @@ def checked_folder(
         scores=tuple(scores),
         outcomes=tuple(outcomes),
         read_list=read_lists(root),
+        event_time=event_time,
     )
 
 

@@ -113,9 +113,14 @@ def _read_schema(bundle: Bundle) -> tuple[Schema, tuple[str, ...], str | None]:
     if id_column is not None and not isinstance(id_column, str):
         raise BundleError("the id is no column's name", part=SCHEMA)
     try:
-        return Schema.from_json(described.get("fields")), tuple(outcomes), id_column
+        schema = Schema.from_json(described.get("fields"))
     except InputError as error:
         raise BundleError(str(error), part=SCHEMA) from None
+    event_time = described.get("event_time")
+    times = [field.name for field in schema.fields if field.type == "timestamp"]
+    if event_time is not None and event_time not in times:
+        raise BundleError("the event's time is no timestamp field", part=SCHEMA)
+    return schema, tuple(outcomes), id_column
 
 
 def _restore_rules(
@@ -133,7 +138,9 @@ def _restore_rules(
         raise BundleError(str(error), part=EXPRESSIONS) from None
     later = {**types, **dict.fromkeys((f"scores.{name}" for name in scores), "double"), "proposed": "string"}
     for rule in rules.rules:
-        _check_names(rule.condition, types if rule.rule.stage == "before" else later, EXPRESSIONS)
+        known = types if rule.rule.stage == "before" else later
+        for expression in rule.expressions:
+            _check_names(expression, known, EXPRESSIONS)
     return rules
 
 

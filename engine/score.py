@@ -24,6 +24,8 @@ from engine.runtime import Runtime
 from engine.tables import check_columns, decide_normal, id_column
 from engine.tabular import BLOCK_ROWS
 
+RULE_COUNTS = ("fired", "decided", "shadow", "suppressed", "unknown")
+
 Progress = Callable[[int, int | None], None]  # rows so far, rows in all where that is known
 
 
@@ -32,7 +34,9 @@ class ScoreReport:
     """What a run did.
 
     `rows` were read, `decided` of them decided and `rejected` put into `rejects` with every reason.
-    `outcomes` counts decisions by outcome, `rules` gives for each rule in how many rows it fired and decided.
+    `outcomes` counts decisions by outcome; `rules` gives for each rule in how many rows it `fired`,
+    `decided`, would have fired (`shadow`), was `suppressed`, was left open (`unknown`). `violations` counts
+    rows in which several rules decided of a file whose hit policy is `unique`.
     `absent` names nullable fields that the file has no column for.
     """
 
@@ -42,6 +46,7 @@ class ScoreReport:
     seconds: float
     outcomes: dict[str, int]
     rules: dict[str, dict[str, int]]
+    violations: int
     absent: tuple[str, ...]
     rejects: Path | None
 
@@ -93,6 +98,7 @@ def score_file(
         seconds=time.monotonic() - started,
         outcomes=counts.by_outcome(),
         rules=counts.by_rule(),
+        violations=counts.violations,
         absent=tuple(name for name in runtime.schema.by_name if columns is not None and name not in columns),
         rejects=target.with_name(target.name + SUFFIX) if rejects.rows else None,
     )
@@ -127,23 +133,27 @@ class _Counts:
     def __init__(self, runtime: Runtime) -> None:
         self._outcomes, self._rules = runtime.outcomes, runtime.rules.rules
         self._decisions = np.zeros(len(self._outcomes), np.int64)
-        self._fired = np.zeros(len(self._rules), np.int64)
-        self._decided = np.zeros(len(self._rules), np.int64)
+        self._counts = {name: np.zeros(len(self._rules), np.int64) for name in RULE_COUNTS}
+        self.violations = 0
         self.rows = 0
 
     def add(self, scored: _Scored) -> None:
         deciders = scored.decided.decided_by
         self.rows += len(scored.chunk.rows) + len(scored.chunk.broken)
         self._decisions += np.bincount(scored.decided.outcome, minlength=len(self._outcomes))
-        self._fired += scored.decided.fired_counts
-        self._decided += np.bincount(deciders[deciders >= 0], minlength=len(self._rules))
+        decided = np.bincount(deciders[deciders >= 0], minlength=len(self._rules))
+        for name, counts in {**scored.decided.counts, "decided": decided}.items():
+            self._counts[name] += counts
+        self.violations += scored.decided.violations
 
     def by_outcome(self) -> dict[str, int]:
         return dict(zip(self._outcomes, self._decisions.tolist(), strict=True))
 
     def by_rule(self) -> dict[str, dict[str, int]]:
-        counts = zip(self._rules, self._fired.tolist(), self._decided.tolist(), strict=True)
-        return {rule: {"fired": fired, "decided": decided} for rule, fired, decided in counts}
+        return {
+            rule: {name: int(counts[place]) for name, counts in self._counts.items()}
+            for place, rule in enumerate(self._rules)
+        }
 
 
 @contextmanager

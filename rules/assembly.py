@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from rules.hits import Hits
+from rules.acting import Acting, what_acted
+from rules.acts import Act
+from rules.hit_policy import REVIEW, VIOLATED
+from rules.hits import NOWHERE, Hits
 from rules.listing import listed
-from rules.stage import Act
 from rules.verdict import Verdicts, list_array, text_array
 
 Groups = list[tuple[Any, np.ndarray]]  # a code, or one for each row, and rows in rising order
@@ -29,9 +31,10 @@ class Assembly:
         self.acts = tuple(acts)
         self.outcomes = tuple(outcomes)
         self.ids = tuple(ids)
-        self._deciding = sorted(acts, key=lambda act: -act.rank)
+        self._deciding = _weakest_first(acts)
         self._codes = {outcome: code for code, outcome in enumerate(outcomes)}
-        self._reasons = _codes(act.reason for act in every_act)
+        marks = [VIOLATED] if any(act.unique for act in every_act) else []
+        self._reasons = _codes([*(act.reason for act in every_act), *marks])
         self._tags = _codes(tag for act in every_act for tag in act.tags)
         self._id_names = text_array(ids)
         self._reason_names = text_array(list(self._reasons))
@@ -43,14 +46,11 @@ class Assembly:
     def verdicts(self, hits: Hits, batch: pa.RecordBatch) -> Verdicts:
         """Assemble the verdicts of a batch: hits of the acts' conditions and n rows → n verdicts."""
         n = hits.rows
-        rows = {}  # by rule: where it is true; where it is unknown; where it fires
-        for act, true, open_ in zip(self.acts, hits.true, hits.unknown, strict=True):
-            rows[act.index] = true, open_, _united(true, open_) if act.fires_on_unknown else true
-        enforced = [act for act in self.acts if not act.shadow]
-        fired: Groups = [(act.index, rows[act.index][2]) for act in enforced]
-        outcome, decided_by = self._decide(rows, n)
-        adjusted, changed, adjusted_by = _adjust(enforced, rows, batch)
-        every = len(self.ids)
+        acting = what_acted(self.acts, hits, batch)
+        outcome, decided_by = self._decide(acting, n)
+        adjusted, changed, adjusted_by = _adjust(acting, batch)
+        violated = _violated(acting, n)
+        enforced = [one for one in acting if not one.act.shadow]
         return Verdicts(
             outcomes=self.outcomes,
             rules=self.ids,
@@ -59,67 +59,90 @@ class Assembly:
             adjusted=adjusted,
             changed=changed,
             adjusted_by=adjusted_by,
-            fired=_lists(fired, n, self._id_names),
-            shadow=_lists([(a.index, rows[a.index][2]) for a in self.acts if a.shadow], n, self._id_names),
-            unknown=_lists([(act.index, rows[act.index][1]) for act in enforced], n, self._id_names),
-            reasons=_lists(self._reason_groups(enforced, rows, decided_by), n, self._reason_names),
-            tags=_lists(self._tag_groups(enforced, rows, n), n, self._tag_names),
-            fired_counts=np.bincount(
-                [code for code, _ in fired], weights=[len(hit) for _, hit in fired], minlength=every
-            ).astype(np.int64),
+            fired=self._ids([(one.act, one.fired) for one in acting], n),
+            shadow=self._ids([(one.act, one.shadow) for one in acting], n),
+            suppressed=self._ids([(one.act, one.suppressed) for one in acting], n),
+            unknown=self._ids([(one.act, one.unknown) for one in enforced], n),
+            reasons=_lists(self._reason_groups(acting, decided_by, violated), n, self._reason_names),
+            tags=_lists(self._tag_groups(acting, n), n, self._tag_names),
+            fired_counts=self._counts([(one.act, one.fired) for one in acting]),
+            shadow_counts=self._counts([(one.act, one.shadow) for one in acting]),
+            suppressed_counts=self._counts([(one.act, one.suppressed) for one in acting]),
+            unknown_counts=self._counts([(one.act, one.unknown) for one in acting]),
+            violations=len(violated),
         )
 
-    def _decide(self, rows: Mapping[int, Any], n: int) -> tuple[np.ndarray, np.ndarray]:
+    def _ids(self, groups: Iterable[tuple[Act, np.ndarray]], n: int) -> pa.ListArray:
+        return _lists([(act.index, rows) for act, rows in groups], n, self._id_names)
+
+    def _counts(self, groups: Iterable[tuple[Act, np.ndarray]]) -> np.ndarray:
+        """Give for each rule of the set in how many rows: `(rules,)` int64."""
+        counts = np.zeros(len(self.ids), dtype=np.int64)
+        for act, rows in groups:
+            counts[act.index] = len(rows)
+        return counts
+
+    def _decide(self, acting: Sequence[Acting], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Let every deciding rule write its rows, the strongest last."""
         outcome = np.full(n, -1, dtype=np.int16)
         decided_by = np.full(n, -1, dtype=np.int32)
-        for act in self._deciding:
-            if act.shadow:
-                continue
-            _, open_, fires = rows[act.index]
-            if act.decide is not None:
-                outcome[fires] = self._codes[act.decide]
-                decided_by[fires] = act.index
-            if act.reviews_on_unknown:
-                outcome[open_] = self._codes["review"]
-                decided_by[open_] = act.index
+        for position, reviews in self._deciding:
+            one = acting[position]
+            where = one.reviewed if reviews else one.bounding
+            if len(where):
+                outcome[where] = self._codes[REVIEW if reviews else str(one.act.decide)]
+                decided_by[where] = one.act.index
         return outcome, decided_by
 
     def _reason_groups(
-        self, enforced: Sequence[Act], rows: Mapping[int, Any], decided_by: np.ndarray
+        self, acting: Sequence[Acting], decided_by: np.ndarray, violated: np.ndarray
     ) -> Groups:
         """Put the deciding rule's reason first, then each other reason once, in the order of the rules."""
         leading = self._reason_of[decided_by]
         led = np.flatnonzero(leading >= 0)
         groups: Groups = [(leading[led], led)]
-        pairs = [(self._reasons[act.reason], rows[act.index][2]) for act in enforced if act.reason]
-        others = [(code, hit[leading[hit] != code]) for code, hit in pairs]
+        pairs = [(self._reasons[one.act.reason], one.fired) for one in acting if one.act.reason]
+        if len(violated):
+            pairs.append((self._reasons[VIOLATED], violated))
+        others = [(code, rows[leading[rows] != code]) for code, rows in pairs]
         return groups + _once(others, len(decided_by))
 
-    def _tag_groups(self, enforced: Sequence[Act], rows: Mapping[int, Any], n: int) -> Groups:
-        return _once([(self._tags[tag], rows[act.index][2]) for act in enforced for tag in act.tags], n)
+    def _tag_groups(self, acting: Sequence[Acting], n: int) -> Groups:
+        return _once([(self._tags[tag], one.fired) for one in acting for tag in one.act.tags], n)
 
 
-def _united(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Unite rising rows that have none in common."""
-    if not len(other):
-        return one
-    return np.sort(np.concatenate([one, other])) if len(one) else other
+def _weakest_first(acts: Sequence[Act]) -> list[tuple[int, bool]]:
+    """Order what may decide, by position and whether the rule asks for review."""
+    ranked = [(act.rank, at, False) for at, act in enumerate(acts) if act.decide is not None]
+    ranked += [(act.open_rank, at, True) for at, act in enumerate(acts) if act.reviews_on_unknown]
+    return [(at, reviews) for _, at, reviews in sorted(ranked, reverse=True)]
+
+
+def _violated(acting: Sequence[Acting], n: int) -> np.ndarray:
+    """Give the rows in which several rules of a file decide where at most one may, rising."""
+    by_file: dict[int, list[np.ndarray]] = {}
+    for one in acting:
+        if one.act.unique and len(one.deciding):
+            by_file.setdefault(one.act.file, []).append(one.deciding)
+    several = [
+        np.bincount(np.concatenate(rows), minlength=n) > 1 for rows in by_file.values() if len(rows) > 1
+    ]
+    return np.flatnonzero(np.logical_or.reduce(several)) if several else NOWHERE
 
 
 def _adjust(
-    enforced: Sequence[Act], rows: Mapping[int, Any], batch: pa.RecordBatch
+    acting: Sequence[Acting], batch: pa.RecordBatch
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
     """Apply the lowest cap, then the highest floor, of the fired rules to each score they bound."""
     adjusted, changed = {}, {}
     adjusted_by = np.full(batch.num_rows, -1, dtype=np.int32)
-    for score in dict.fromkeys(score for act in enforced for score in (*act.caps, *act.floors)):
+    enforced = [one for one in acting if not one.act.shadow]
+    for score in dict.fromkeys(score for one in enforced for score in (*one.act.caps, *one.act.floors)):
         raw = batch.column(f"scores.{score}").to_numpy(zero_copy_only=False)
-        caps = [(act, act.caps.get(score)) for act in enforced]
-        cap, cap_by = _strongest(caps, rows, len(raw), np.inf)
-        floor, floor_by = _strongest(
-            [(act, act.floors.get(score)) for act in enforced], rows, len(raw), -np.inf
-        )
+        caps = [(one, one.act.caps.get(score)) for one in enforced]
+        floors = [(one, one.act.floors.get(score)) for one in enforced]
+        cap, cap_by = _strongest(caps, len(raw), np.inf)
+        floor, floor_by = _strongest(floors, len(raw), -np.inf)
         # A missing score is NaN here, and no comparison with it holds.
         capped = cap < raw
         value = np.where(capped, cap, raw)
@@ -134,18 +157,17 @@ def _adjust(
 
 
 def _strongest(
-    bounds: Sequence[tuple[Act, float | None]], rows: Mapping[int, Any], n: int, none: float
+    bounds: Sequence[tuple[Acting, float | None]], n: int, none: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give for each row the strongest bound of its fired rules, or `none` (an infinity), and whose it is."""
     value = np.full(n, none)
     by = np.full(n, -1, dtype=np.int32)
-    for act, bound in bounds:
+    for one, bound in bounds:
         if bound is None:
             continue
-        true, _, fires = rows[act.index]
-        where = true if act.reviews_on_unknown else fires
+        where = one.bounding
         where = where[bound < value[where] if none > 0 else bound > value[where]]
-        value[where], by[where] = bound, act.index
+        value[where], by[where] = bound, one.act.index
     return value, by
 
 

@@ -15,7 +15,8 @@ from rules.form import shown
 from rules.reader import Document
 from rules.spelling import spell
 
-NONE, FIRE, UNKNOWN = "none", "fire", "unknown"
+NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW = "none", "fire", "unknown", "suppressed", "shadow"
+WORDS = (NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW)
 SHOWN = 8  # parts of a condition whose results are told
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -38,10 +39,10 @@ def check_case(
         variable = variables.get(name)
         if variable is None:
             problems.append(document.problem(path, *_unknown_field(name, rule, variables), key=True))
-        elif message := _refused(value, variable):
+        elif message := refused(value, variable):
             problems.append(document.problem(path, message))
         else:
-            values[name] = _typed(value, variable.type)
+            values[name] = typed(value, variable.type)
     possible = _possible(rule)
     if case.expect and case.expect not in possible:
         message = f"the rule '{rule.id}' cannot give '{case.expect}'"
@@ -54,6 +55,8 @@ def check_case(
 @dataclass(frozen=True)
 class CaseResult:
     """What one inline test gave: whether the condition holds, is unknown, and the rule fires.
+
+    A rule that an exception suppresses, or whose rollout leaves the record out, does not fire.
 
     `values` are the fields that the condition reads, None for what the test leaves out.
     """
@@ -77,15 +80,27 @@ def case_results(checked: CheckedRules) -> dict[str, tuple[CaseResult, ...]]:
     rules = [rule for rule in checked.rules if rule.cases]
     if not rules:
         return {}
-    conditions = compile_conditions([rule.condition for rule in rules], checked.list_entries)
-    missing = dict.fromkeys(name for rule in rules for name in rule.condition.variables)
+    lists = checked.list_entries
+    conditions = compile_conditions([rule.condition for rule in rules], lists)
+    exceptions = {
+        rule.id: compile_conditions([one.condition for one in rule.suppressions], lists)
+        for rule in rules
+        if rule.suppressions
+    }
+    missing = dict.fromkeys(name for rule in rules for one in rule.expressions for name in one.variables)
     results: dict[str, tuple[CaseResult, ...]] = {}
     for index, rule in enumerate(rules):
         given = []
         for case in rule.cases:
             values = {**missing, **case.values}
             fired, unknown = conditions(values)
-            given.append(_result(rule, case, values, holds=index in fired, unknown=index in unknown))
+            got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
+            if FIRE in got and rule.id in exceptions and exceptions[rule.id](values)[0]:
+                got = (SUPPRESSED,)
+            elif FIRE in got and not _rolled_out(rule.rule, values):
+                got = (SHADOW,)
+            read = {name: values[name] for name in rule.condition.variables}
+            given.append(CaseResult(case, read, index in fired, index in unknown, FIRE in got, got))
         results[rule.id] = tuple(given)
     return results
 
@@ -108,19 +123,16 @@ def failures(checked: CheckedRules, results: Mapping[str, Sequence[CaseResult]])
     )
 
 
-def _result(
-    rule: CheckedRule, case: CheckedCase, values: Mapping[str, Any], *, holds: bool, unknown: bool
-) -> CaseResult:
-    got = _results(rule.rule, holds=holds, unknown=unknown)
-    fires = holds or (unknown and rule.rule.on_unknown != "skip")
-    read = {name: values[name] for name in rule.condition.variables}
-    return CaseResult(case, read, holds, unknown, fires, got)
+def _rolled_out(rule: Rule, values: Mapping[str, Any]) -> bool:
+    """Say whether a record is in the rule's rollout; a test without a key asks what the rule does in it."""
+    rollout = rule.rollout
+    return rollout is None or values[rollout.key] is None or rollout.holds(values)
 
 
 def check_value(value: Any, variable: Variable) -> tuple[Any, str]:
     """Give a value as the rule language holds it, or None and why a record could not hold it here."""
-    message = _refused(value, variable)
-    return (None, message) if message else (_typed(value, variable.type), "")
+    message = refused(value, variable)
+    return (None, message) if message else (typed(value, variable.type), "")
 
 
 def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
@@ -180,29 +192,31 @@ def _possible(rule: Rule) -> tuple[str, ...]:
         *_results(rule, holds=False, unknown=True),
         NONE,
         UNKNOWN,
+        *([SUPPRESSED] if rule.suppressions else []),
+        *([SHADOW] if rule.rollout else []),
     )
     return tuple(dict.fromkeys(every))
 
 
-def _refused(value: Any, variable: Variable) -> str:
+def refused(value: Any, variable: Variable) -> str:
     """Say why a record could not hold this value in this field, or nothing."""
     if value is None:
         return ""
     name = variable.name
     try:
-        typed = _typed(value, variable.type)
+        held = typed(value, variable.type)
     except (TypeError, ValueError, OverflowError):
         return f"'{name}' must be {_WANTED[variable.type]}, got {shown(value)}"
-    if variable.values is not None and typed not in variable.values:
+    if variable.values is not None and held not in variable.values:
         return f"'{name}' cannot be {shown(value)}: {nearest(str(value), variable.values)}"
-    if variable.minimum is not None and typed < variable.minimum:
+    if variable.minimum is not None and held < variable.minimum:
         return f"'{name}' is at least {variable.minimum}, got {shown(value)}"
-    if variable.maximum is not None and typed > variable.maximum:
+    if variable.maximum is not None and held > variable.maximum:
         return f"'{name}' is at most {variable.maximum}, got {shown(value)}"
     return ""
 
 
-def _typed(value: Any, kind: str) -> Any:
+def typed(value: Any, kind: str) -> Any:
     """Give the value as the rule language holds it: a timestamp is int microseconds since the epoch."""
     if value is None:
         return None

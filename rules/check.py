@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rules.cases import run_cases
-from rules.checked_rules import CheckedRule, CheckedRules
+from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
 from rules.errors import ExpressionProblems, Problem
-from rules.expression import CheckedExpression, Name, Variable, walk
+from rules.expression import CheckedExpression, Keys, Name, Variable, walk
 from rules.files import Rule
 from rules.gather import Gathered
+from rules.reach import Reach, event_time_of
 from rules.reader import Document
 from rules.restore import restore_rules
 from rules.variables import file_names
@@ -24,11 +26,14 @@ def check_rules(
     scores: Sequence[str],
     outcomes: Sequence[str],
     read_list: Callable[[str], bytes],
+    event_time: str | None = None,
 ) -> CheckedRules:
     """Check rule files together.
 
-    `files` are bytes by path, combined in the order of their names; `variables` are the record's fields,
-    to which `scores.NAME` and `proposed` are added; `read_list` gives the bytes of a list file by its path.
+    `files` are bytes by path, combined in the order they state, else of their names; `variables` are the
+    record's fields, to which `scores.NAME` and `proposed` are added; `outcomes` go from the mildest to the
+    most severe; `read_list` gives the bytes of a list file by its path; `event_time` names the field that
+    holds an event's time, by default a timestamp called `event_time`.
 
     Raises `CheckFailed` with every problem of every file, in file order.
     """
@@ -40,20 +45,58 @@ def check_rules(
     gathered.problems += [problem for one in names.values() for problem in one.problems]
     before = {variable.name: variable for variable in variables}
     after = {variable.name: variable for variable in known}
-    rules = []
+    reach = Reach(names, event_time_of(event_time, before))
+    rules: list[CheckedRule] = []
     for filters, rule, rank in gathered.ranked():
         condition = names[filters.document.file].check(rule.when) if rule.when.strip() else None
         if isinstance(condition, ExpressionProblems):
             gathered.problems += _placed(condition, filters.document, rule)
-        cases = gathered.cases(rule, filters.document, before if rule.stage == "before" else after)
+        seen = before if rule.stage == "before" else after
+        cases = gathered.cases(rule, filters.document, seen)
+        suppressions = reach.suppressions(rule, filters.document, seen)
+        key = reach.key(rule, filters.document, before)
+        gathered.problems += _long_loops(gathered, rule, filters.document, condition, suppressions)
         if isinstance(condition, CheckedExpression):
             gathered.problems += _early_names(condition, filters.document, rule)
-            if looped := gathered.too_many_rounds(condition):
-                hint = "look values up by 'in', or shorten the list"
-                at = (*rule.path, "when")
-                gathered.problems.append(filters.document.problem(at, looped, hint))
-            rules.append(CheckedRule(rule, filters.document, condition, cases, rank))
+            whole = reach.condition(rule, filters.document, condition)
+            rules.append(
+                CheckedRule(rule, filters.document, whole, cases, rank, filters.hit_policy, suppressions, key)
+            )
+    gathered.problems += reach.problems
+    gathered.problems += [] if gathered.problems else _duplicates(rules)
     return gathered.finish(rules, known)
+
+
+def _long_loops(
+    gathered: Gathered,
+    rule: Rule,
+    document: Document,
+    condition: CheckedExpression | ExpressionProblems | None,
+    suppressions: Sequence[CheckedSuppression],
+) -> Iterator[Problem]:
+    """Refuse what would loop over lists for too long."""
+    parts = [((*one.suppression.path, "when"), one.condition) for one in suppressions]
+    if isinstance(condition, CheckedExpression):
+        parts.insert(0, ((*rule.path, "when"), condition))
+    for at, expression in parts:
+        if looped := gathered.too_many_rounds(expression):
+            yield document.problem(at, looped, "look values up by 'in', or shorten the list")
+
+
+def _duplicates(rules: Sequence[CheckedRule]) -> Iterator[Problem]:
+    """Refuse a deciding rule that holds where an earlier one of its file and stage does, and only there."""
+    keys = Keys()
+    first: dict[tuple[Any, ...], CheckedRule] = {}
+    for checked in rules:
+        rule = checked.rule
+        if rule.decide is None or rule.mode != "enforce" or rule.rollout or rule.suppressions:
+            continue
+        key = (checked.rank.file, rule.stage, rule.on_unknown, keys[checked.condition.node])
+        other = first.setdefault(key, checked)
+        if other is not checked:
+            message = f"'{rule.id}' has the condition of '{other.id}', and both decide"
+            hint = "make one rule of them, or put one on trial with mode: shadow"
+            yield checked.document.problem((*rule.path, "when"), message, hint)
 
 
 def _model_variables(scores: Sequence[str], outcomes: Sequence[str]) -> tuple[Variable, ...]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule
+from rules.hit_policy import FIRST, Rank
 from rules.lists import ListValues
 from rules.reader import Document
+from rules.suppressions import Suppression
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,47 @@ class CheckedCase:
 
 
 @dataclass(frozen=True)
+class CheckedSuppression:
+    """An entry of `except:` with its condition, which does not hold from the entry's end on."""
+
+    suppression: Suppression
+    condition: CheckedExpression
+
+
+@dataclass(frozen=True)
 class CheckedRule:
-    """A rule with its condition; `rank` orders deciding: the lowest rank of the fired rules wins."""
+    """A rule with its condition, which holds while the rule is effective; `rank` orders deciding.
+
+    `key` is the field that a rollout goes by, as an expression.
+    """
 
     rule: Rule
     document: Document
     condition: CheckedExpression
     cases: tuple[CheckedCase, ...]
-    rank: int
+    rank: Rank
+    hit_policy: str = FIRST
+    suppressions: tuple[CheckedSuppression, ...] = ()
+    key: CheckedExpression | None = None
 
     @property
     def id(self) -> str:
         return self.rule.id
+
+    @property
+    def expressions(self) -> tuple[CheckedExpression, ...]:
+        """Everything of the rule that looks at a record."""
+        keys = () if self.key is None else (self.key,)
+        return (self.condition, *(one.condition for one in self.suppressions), *keys)
 
 
 @dataclass(frozen=True)
 class CheckedRules:
     """All rule files of a project, checked together.
 
-    `files` and `list_files` are the bytes as written, by path; `rules` are in file order, files in name
-    order. `variables` are what conditions may use, scores and `proposed` included; none when restored.
+    `files` and `list_files` are the bytes as written, by path; `rules` are in file order, files in the
+    order they state, else in name order. `variables` are what conditions may use, scores and `proposed`
+    included; none when restored.
     """
 
     files: Mapping[str, bytes]
@@ -60,13 +83,21 @@ class CheckedRules:
         return {name: values.entries for name, values in self.lists.items()}
 
     def expressions(self) -> dict[str, Any]:
-        """Give every checked condition as JSON-able data: what `restore_rules` takes."""
-        return {
-            "rules": {
-                rule.id: {
-                    "when": rule.condition.text,
-                    "checked": base64.b64encode(rule.condition.checked).decode("ascii"),
-                }
-                for rule in self.rules
-            }
-        }
+        """Give every checked expression as JSON-able data: what `restore_rules` takes."""
+        return {"rules": {rule.id: _kept(rule) for rule in self.rules}}
+
+
+def _kept(rule: CheckedRule) -> dict[str, Any]:
+    """Give what a bundle keeps of a rule; a key is there only where the rule has what it is about."""
+    kept: dict[str, Any] = {"when": rule.rule.when, "checked": _encoded(rule.condition)}
+    if rule.suppressions:
+        kept["except"] = [
+            {"when": one.suppression.text, "checked": _encoded(one.condition)} for one in rule.suppressions
+        ]
+    if rule.key is not None:
+        kept["key"] = _encoded(rule.key)
+    return kept
+
+
+def _encoded(expression: CheckedExpression) -> str:
+    return base64.b64encode(expression.checked).decode("ascii")

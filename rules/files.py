@@ -9,18 +9,21 @@ from typing import Any
 
 from rules.errors import Problem
 from rules.form import Form, Path
+from rules.period import Period, read_period
 from rules.reader import Document
+from rules.rollout import Rollout, read_rollout
+from rules.suppressions import Suppression, read_suppressions
 
 STAGES = ("before", "after")
-HIT_POLICIES = ("first", "priority")
+HIT_POLICIES = ("first", "priority", "unique", "collect")
 MODES = ("enforce", "shadow", "off")
 ON_UNKNOWN = ("skip", "fire", "review")
 LIST_TYPES = ("string", "int", "double", "cidr")
 
-FILE_KEYS = ("filters", "description", "hit_policy", "variables", "lists", "rules")
+FILE_KEYS = ("filters", "description", "order", "hit_policy", "variables", "lists", "rules")
 RULE_KEYS = (
-    "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "reason", "owner",
-    "mode", "on_unknown", "tests",
+    "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "stop", "reason",
+    "owner", "mode", "on_unknown", "effective", "rollout", "except", "tests",
 )  # fmt: skip
 CASE_KEYS = ("given", "expect")
 SOURCE_KEYS = ("file", "column", "type")
@@ -50,11 +53,15 @@ class Rule:
     cap: Mapping[str, float] = field(default_factory=dict)
     floor: Mapping[str, float] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    priority: int = 0
+    priority: int | None = None
+    stop: bool = False
     reason: str = ""
     owner: str = ""
     mode: str = "enforce"
     on_unknown: str = "skip"
+    effective: Period | None = None
+    rollout: Rollout | None = None
+    suppressions: tuple[Suppression, ...] = ()
     description: str = ""
     tests: tuple[Case, ...] = ()
 
@@ -64,7 +71,8 @@ class Rule:
         effects = [f"decide {self.decide}"] if self.decide else []
         effects += [f"cap {score} at {bound:g}" for score, bound in self.cap.items()]
         effects += [f"floor {score} at {bound:g}" for score, bound in self.floor.items()]
-        return ", ".join([*effects, *(f"tag {tag}" for tag in self.tags)])
+        effects += [f"tag {tag}" for tag in self.tags]
+        return ", ".join([*effects, *(["stop"] if self.stop else [])])
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,7 @@ class Filters:
     lists: tuple[ListSource, ...]
     rules: tuple[Rule, ...]
     variables: tuple[NamedExpression, ...] = ()
+    order: int | None = None
 
 
 def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
@@ -111,6 +120,7 @@ def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
         lists=tuple(_lists(form, top.get("lists"))),
         rules=tuple(_rules(form, top)),
         variables=tuple(_variables(form, top.get("variables"))),
+        order=form.whole(("order",), top["order"]) if "order" in top else None,
     )
     form.text(("description",), top.get("description", ""))
     return filters, form.problems
@@ -145,11 +155,17 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
         cap=form.bounds((*path, "cap"), row["cap"]) if "cap" in row else {},
         floor=form.bounds((*path, "floor"), row["floor"]) if "floor" in row else {},
         tags=form.codes((*path, "tag"), row["tag"]) if "tag" in row else (),
-        priority=form.whole((*path, "priority"), row.get("priority", 0)),
+        priority=form.whole((*path, "priority"), row["priority"]) if "priority" in row else None,
+        stop=form.truth((*path, "stop"), row.get("stop", False)),
         reason=form.code((*path, "reason"), row["reason"]) if "reason" in row else "",
         owner=form.text((*path, "owner"), row.get("owner", "")),
         mode=form.choice((*path, "mode"), row.get("mode", "enforce"), MODES),
         on_unknown=form.choice((*path, "on_unknown"), row.get("on_unknown", "skip"), ON_UNKNOWN),
+        effective=read_period(form, (*path, "effective"), row["effective"]) if "effective" in row else None,
+        rollout=read_rollout(form, (*path, "rollout"), row["rollout"], str(row.get("id", "")))
+        if "rollout" in row
+        else None,
+        suppressions=tuple(read_suppressions(form, (*path, "except"), row.get("except", []))),
         description=form.text((*path, "description"), row.get("description", "")),
         tests=tuple(_cases(form, (*path, "tests"), row.get("tests", []))),
     )
@@ -159,8 +175,8 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
 
 def _effects(form: Form, path: Path, row: Mapping[str, Any], stage: str) -> None:
     effects = [key for key in ("decide", "cap", "floor") if key in row]
-    if not effects and "tag" not in row:
-        form.note(path, "the rule does nothing", "give it one of: decide, cap, floor, tag")
+    if not effects and "tag" not in row and row.get("stop") is not True:
+        form.note(path, "the rule does nothing", "give it one of: decide, cap, floor, tag, stop")
     for extra in effects[1:]:
         message = f"a rule has one effect, and this one has '{effects[0]}' and '{extra}'"
         form.note((*path, extra), message, "write two rules", key=True)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rules.errors import Problem, nearest
+from rules.functions.clock import parse_timestamp
 from rules.reader import Document
 
 Path = tuple[str | int, ...]
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Reason codes and tags are joined by '|' where a format has no lists.
 CODE = re.compile(r"[^|\s](?:[^|\n\t]{0,198}[^|\s])?")
 
@@ -80,6 +82,21 @@ class Form:
             self.wrong(path, _quoted(path), "a whole number", value)
             return 0
         return value
+
+    def truth(self, path: Path, value: Any) -> bool:
+        if not isinstance(value, bool):
+            self.wrong(path, _quoted(path), "true or false", value)
+            return False
+        return value
+
+    def moment(self, path: Path, value: Any) -> int | None:
+        """Give a day's first moment, or a time with its zone, as microseconds since the epoch, UTC."""
+        written = f"{value}T00:00:00Z" if isinstance(value, str) and _DAY.fullmatch(value) else value
+        moment = parse_timestamp(written) if isinstance(written, str) else None
+        if moment is None:
+            wanted = "a day as 2026-11-01 or a time as 2026-11-01T12:00:00Z"
+            self.wrong(path, _quoted(path), wanted, value)
+        return moment
 
     def matching(self, path: Path, value: Any, pattern: re.Pattern[str], what: str) -> str:
         text = self.text(path, value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from rules.cases import FIRE, NONE, UNKNOWN, check_case
+from rules.cases import WORDS, check_case
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import CheckFailed, Problem, nearest
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule, read_filters
+from rules.hit_policy import Rank, ranks, ties
 from rules.lists import ListValues, read_list_values
 from rules.reader import Document, read_yaml
 
@@ -54,22 +55,16 @@ class Gathered:
         self.list_files: dict[str, bytes] = {}
         self._read_files()
         self._read_lists(read_list)
+        self._put_in_order()
         self._refuse_repeated_ids()
         for filters in self.filters:
+            self.problems += ties(filters)
             for rule in filters.rules:
                 self._refuse_effects(rule, filters.document)
 
-    def ranked(self) -> Iterator[tuple[Filters, Rule, int]]:
-        """Give every rule in order, and its rank in deciding: file by file, each by its hit policy."""
-        rank = 0
-        for filters in self.filters:
-            order = list(range(len(filters.rules)))
-            if filters.hit_policy == "priority":
-                order.sort(key=[-rule.priority for rule in filters.rules].__getitem__)
-            ranks = {index: rank + place for place, index in enumerate(order)}
-            for index, rule in enumerate(filters.rules):
-                yield filters, rule, ranks[index]
-            rank += len(filters.rules)
+    def ranked(self) -> Iterator[tuple[Filters, Rule, Rank]]:
+        """Give every rule in order, and its rank in deciding."""
+        return ranks(self.filters, self.outcomes)
 
     def cases(
         self, rule: Rule, document: Document, variables: Mapping[str, Variable]
@@ -123,6 +118,26 @@ class Gathered:
                 self.filters.append(filters)
                 self.problems += problems
 
+    def _put_in_order(self) -> None:
+        """Put the files in the order that they state; all of them state one, or none."""
+        stated = [filters for filters in self.filters if filters.order is not None]
+        first: dict[int | None, Filters] = {}
+        for filters in stated if len(stated) == len(self.filters) else ():
+            other = first.setdefault(filters.order, filters)
+            if other is not filters:
+                message = f"the order {filters.order} is taken"
+                line = other.document.position(("order",))[0]
+                hint = f"first at {other.document.file}:{line}"
+                self.problems.append(filters.document.problem(("order",), message, hint))
+        if stated and len(stated) < len(self.filters):
+            hint = f"{stated[0].document.file} states one: let every rule file state one, or none"
+            for filters in self.filters:
+                if filters.order is None:
+                    message = "the file states no order"
+                    self.problems.append(filters.document.problem((), message, hint))
+        elif stated:
+            self.filters.sort(key=lambda filters: filters.order or 0)
+
     def _read_lists(self, read_list: Callable[[str], bytes]) -> None:
         first: dict[str, str] = {}
         for filters in self.filters:
@@ -156,7 +171,7 @@ class Gathered:
             hint = nearest(rule.decide, self.outcomes)
             message = f"unknown outcome '{rule.decide}'"
             self.problems.append(document.problem((*rule.path, "decide"), message, hint))
-        elif rule.decide in (NONE, FIRE, UNKNOWN):
+        elif rule.decide in WORDS:
             message = f"'{rule.decide}' cannot be decided: in tests it has another meaning"
             self.problems.append(document.problem((*rule.path, "decide"), message, "rename the outcome"))
         for effect, bounds in (("cap", rule.cap), ("floor", rule.floor)):

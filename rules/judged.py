@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rules.verdict import Verdict, Verdicts, join_lists, list_array
 
-LISTS = ("reasons", "fired", "shadow", "unknown", "tags")
+LISTS = ("reasons", "fired", "shadow", "suppressed", "unknown", "tags")
 NAME = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -21,6 +21,7 @@ def both(before: Verdict, after: Verdict) -> Verdict:
         reasons=tuple(dict.fromkeys(before.reasons + after.reasons)),
         fired=before.fired + after.fired,
         shadow=before.shadow + after.shadow,
+        suppressed=before.suppressed + after.suppressed,
         unknown=before.unknown + after.unknown,
         tags=tuple(dict.fromkeys(before.tags + after.tags)),
     )

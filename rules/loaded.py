@@ -38,6 +38,7 @@ def load(
     scores: Sequence[str] = (),
     outcomes: Sequence[str] | None = None,
     root: str | Path | None = None,
+    event_time: str | None = None,
 ) -> LoadedRules:
     """Load a rule file, or all rule files of a folder, for records with these fields.
 
@@ -47,6 +48,8 @@ def load(
     scores: names of a model's scores, where rules use `scores.NAME` or bound them.
     outcomes: what may be decided, mildest first; by default whatever the rules decide, in the order in which
     they first name it, and then a mistyped outcome is an outcome.
+    event_time: the field that holds an event's time, where rules have dates; by default a timestamp field
+    of that name.
     root: the folder that `lists/` is in; by default the folder of the files, or of the `rules` folder.
 
     Raises CheckFailed with every problem of every file, failed inline tests included; RulesError for fields.
@@ -60,6 +63,7 @@ def load(
         scores=tuple(scores),
         outcomes=_decided(files) if outcomes is None else tuple(outcomes),
         read_list=read_lists(home),
+        event_time=event_time,
     )
     if failed := run_cases(checked):
         raise CheckFailed(failed)
@@ -93,8 +97,8 @@ class LoadedRules:
         """Judge every row of a table: pyarrow's, or anything else that speaks Arrow (pandas, Polars, DuckDB).
 
         **Shape**: n rows → n rows in the same order: `outcome`, `decided_by`, `adjusted.SCORE` for each score
-        that rules bound, and lists: `reasons`, `fired`, `shadow`, `unknown`, `tags`. Row i is what `judge`
-        says of record i. A column that the table lacks is missing in every row.
+        that rules bound, and lists: `reasons`, `fired`, `shadow`, `suppressed`, `unknown`, `tags`. Row i
+        is what `judge` says of record i. A column that the table lacks is missing in every row.
 
         Raises RulesError with every column of another type than its field's.
         """

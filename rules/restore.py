@@ -6,11 +6,14 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rules.checked_rules import CheckedRule, CheckedRules
+from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
 from rules.errors import Problem, UnreadableExpression
-from rules.expression import CheckedExpression, ListName, Name, walk
-from rules.files import Rule
+from rules.expression import BOOL, CheckedExpression, ListName, Name, walk
+from rules.files import Filters, Rule
 from rules.gather import Gathered
+from rules.hit_policy import Rank
+from rules.period import Period
+from rules.rollout import KEY_TYPES
 
 EXPRESSIONS_FILE = "expressions.json"
 
@@ -33,40 +36,71 @@ def restore_rules(
     kept = dict(kept) if isinstance(kept, Mapping) else {}
     rules = []
     for filters, rule, rank in gathered.ranked():
-        condition = _restored(kept.pop(rule.id, None), rule, gathered)
-        if isinstance(condition, str):
-            gathered.problems.append(filters.document.problem((*rule.path, "when"), condition))
-        else:
-            rules.append(CheckedRule(rule, filters.document, condition, (), rank))
+        try:
+            rules.append(_rule(kept.pop(rule.id, None), filters, rule, rank, gathered))
+        except UnreadableExpression as error:
+            gathered.problems.append(filters.document.problem((*rule.path, "when"), str(error)))
     for extra in kept:
         gathered.problems.append(Problem(EXPRESSIONS_FILE, 1, 1, f"no rule '{extra}' in the rule files"))
     return gathered.finish(rules, ())
 
 
-def _restored(kept: Any, rule: Rule, gathered: Gathered) -> CheckedExpression | str:
-    """Give the condition that a bundle keeps for a rule, or why it is not the rule's."""
+def _rule(kept: Any, filters: Filters, rule: Rule, rank: Rank, gathered: Gathered) -> CheckedRule:
+    """Give a rule with what a bundle keeps for it; UnreadableExpression says why that is not the rule's."""
+    if not isinstance(kept, Mapping):
+        raise UnreadableExpression(f"no checked expression of '{rule.id}'")
+    condition = _restored(kept, rule, rule.when, gathered)
+    _refuse_other_period(rule.effective, condition, rule)
+    entries = kept.get("except", [])
+    if not isinstance(entries, list) or len(entries) != len(rule.suppressions):
+        raise UnreadableExpression(f"not one checked expression for each exception of '{rule.id}'")
+    suppressions = tuple(
+        CheckedSuppression(one, _restored(entry, rule, one.text, gathered))
+        for one, entry in zip(rule.suppressions, entries, strict=True)
+    )
+    for one in suppressions:
+        _refuse_other_period(one.suppression.period, one.condition, rule)
+    key = None
+    if rule.rollout is not None:
+        name = rule.rollout.key
+        key = _restored({"when": name, "checked": kept.get("key")}, rule, name, gathered, KEY_TYPES)
+        if not isinstance(key.node, Name) or key.node.name != name:
+            raise UnreadableExpression(f"the checked expression of '{rule.id}' has not '{name}' for its key")
+    return CheckedRule(rule, filters.document, condition, (), rank, filters.hit_policy, suppressions, key)
+
+
+def _restored(
+    kept: Any, rule: Rule, text: str, gathered: Gathered, types: tuple[str, ...] = (BOOL,)
+) -> CheckedExpression:
     from rules.checked import decode
 
     if not isinstance(kept, Mapping) or not isinstance(kept.get("checked"), str):
-        return f"no checked expression of '{rule.id}'"
-    if kept.get("when") != rule.when:
-        return f"the checked expression of '{rule.id}' is of another text"
+        raise UnreadableExpression(f"no checked expression of '{rule.id}'")
+    if kept.get("when") != text:
+        raise UnreadableExpression(f"the checked expression of '{rule.id}' is of another text")
     try:
-        condition = decode(rule.when, base64.b64decode(kept["checked"], validate=True))
+        expression = decode(text, base64.b64decode(kept["checked"], validate=True))
     except (UnreadableExpression, ValueError) as error:
-        return f"the checked expression of '{rule.id}' cannot be read: {error}"
-    if condition.type != "bool":
-        return f"the checked expression of '{rule.id}' is no condition"
-    for node in walk(condition.node):
+        message = f"the checked expression of '{rule.id}' cannot be read: {error}"
+        raise UnreadableExpression(message) from None
+    if expression.type not in types:
+        raise UnreadableExpression(f"the checked expression of '{rule.id}' is no condition")
+    for node in walk(expression.node):
         if isinstance(node, ListName):
             values = gathered.lists.get(node.name)
             if values is None or values.type != node.element:
-                return f"the checked expression of '{rule.id}' needs the list '{node.name}' of {node.element}"
+                message = f"needs the list '{node.name}' of {node.element}"
+                raise UnreadableExpression(f"the checked expression of '{rule.id}' {message}")
         if isinstance(node, Name) and _score(node.name) not in (None, *gathered.scores):
-            return f"the checked expression of '{rule.id}' needs '{node.name}'"
-    if looped := gathered.too_many_rounds(condition):
-        return f"the checked expression of '{rule.id}': {looped}"
-    return condition
+            raise UnreadableExpression(f"the checked expression of '{rule.id}' needs '{node.name}'")
+    if looped := gathered.too_many_rounds(expression):
+        raise UnreadableExpression(f"the checked expression of '{rule.id}': {looped}")
+    return expression
+
+
+def _refuse_other_period(period: Period | None, condition: CheckedExpression, rule: Rule) -> None:
+    if period is not None and not period.opens(condition.node):
+        raise UnreadableExpression(f"the checked expression of '{rule.id}' is of other dates")
 
 
 def _score(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The rules of one stage, laid out for deciding: which rules acted in, the verdict out."""
+"""The rules of one stage, laid out for deciding: which conditions hold in, the verdict out."""
 
 from __future__ import annotations
 
@@ -8,28 +8,13 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
+from rules.acts import Act, act_of
 from rules.checked_rules import CheckedRule
-from rules.expression import CheckedExpression
+from rules.expression import BOOL, Call, CheckedExpression
+from rules.hit_policy import REVIEW, VIOLATED
 from rules.verdict import Verdict
 
 MAX_KEPT = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What one rule does when its condition holds, and when it is unknown."""
-
-    index: int  # among all rules of the set
-    id: str
-    rank: int
-    decide: str | None
-    caps: Mapping[str, float]
-    floors: Mapping[str, float]
-    reason: str
-    tags: tuple[str, ...]
-    shadow: bool
-    fires_on_unknown: bool
-    reviews_on_unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +42,10 @@ class Combination:
 
 
 class Stage:
-    """One stage's rules in file order, `off` ones left out."""
+    """One stage's rules in file order, `off` ones left out.
+
+    `conditions` are the rules' own, one for each of `acts`, and after them those that suppress rules.
+    """
 
     def __init__(self, rules: Sequence[CheckedRule], stage: str) -> None:
         chosen = [
@@ -65,13 +53,24 @@ class Stage:
             for index, checked in enumerate(rules)
             if checked.rule.stage == stage and checked.rule.mode != "off"
         ]
-        self.acts = tuple(_act(index, checked) for index, checked in chosen)
-        self.conditions: tuple[CheckedExpression, ...] = tuple(checked.condition for _, checked in chosen)
-        self._kept: dict[tuple[tuple[int, ...], tuple[int, ...]], Combination] = {}
+        acts: list[Act] = []
+        exceptions: list[CheckedExpression] = []
+        for index, checked in chosen:
+            at = len(chosen) + len(exceptions) if checked.suppressions else -1
+            acts.append(act_of(index, checked, at))
+            if checked.suppressions:
+                exceptions.append(any_of([one.condition for one in checked.suppressions]))
+        self.acts = tuple(acts)
+        self.conditions: tuple[CheckedExpression, ...] = (
+            *(checked.condition for _, checked in chosen),
+            *exceptions,
+        )
+        self._rollouts = {at: act.rollout for at, act in enumerate(acts) if act.rollout}
+        self._kept: dict[tuple[tuple[int, ...], ...], Combination] = {}
 
     def verdict(self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]) -> Verdict:
         """Give the verdict on a record: `held` and `unknown` are indices of `conditions`, in order."""
-        key = (tuple(held), tuple(unknown))
+        key = (tuple(held), tuple(unknown), self._outside(held, unknown, values) if self._rollouts else ())
         found = self._kept.get(key)
         if found is None:
             # Records fire few combinations of rules; a new one is worked out once.
@@ -80,48 +79,79 @@ class Stage:
             found = self._kept[key] = self._work_out(*key)
         return _adjusted(found, values) if found.bounds else found.verdict
 
-    def _work_out(self, held: tuple[int, ...], unknown: tuple[int, ...]) -> Combination:
-        acts = self.acts
-        holding = set(held)
-        open_fires = [index for index in unknown if acts[index].fires_on_unknown]
-        active = [acts[index] for index in sorted([*held, *open_fires])]
-        fired = [act for act in active if not act.shadow]
-        open_ids = [acts[index].id for index in unknown if not acts[index].shadow]
-        reviewed = {acts[i].index for i in unknown if acts[i].reviews_on_unknown and i not in holding}
-        outcomes = {act.index: "review" if act.index in reviewed else act.decide for act in fired}
-        decider = min((act for act in fired if outcomes[act.index] is not None), key=_rank, default=None)
+    def _outside(
+        self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]
+    ) -> tuple[int, ...]:
+        """Give the rules that act and whose rollout the record is not in."""
+        rollouts = self._rollouts
+        acting = [*held, *(at for at in unknown if at < len(self.acts) and self.acts[at].fires_on_unknown)]
+        return tuple(at for at in acting if at in rollouts and not rollouts[at].holds(values))
+
+    def _work_out(
+        self, held: tuple[int, ...], unknown: tuple[int, ...], outside: tuple[int, ...]
+    ) -> Combination:
+        holding, left_open, rules = set(held), set(unknown), len(self.acts)
+        fired: list[tuple[Act, bool]] = []  # and whether it asks for review
+        shadow, suppressed, unknown_ids = [], [], []
+        for at in sorted(one for one in holding | left_open if one < rules):
+            act, is_open = self.acts[at], at in left_open
+            if is_open and not act.shadow:
+                unknown_ids.append(act.id)
+            if is_open and not act.fires_on_unknown:
+                continue
+            if act.exception in holding:
+                suppressed.append(act.id)
+            elif act.shadow or at in outside:
+                shadow.append(act.id)
+            else:
+                fired.append((act, is_open and act.reviews_on_unknown))
+                if act.stop:
+                    break
+        decider = min(fired, key=_rank, default=None)
+        if decider is not None and _outcome(*decider) is None:
+            decider = None
         leading = [decider, *fired] if decider else fired
+        reasons = [act.reason for act, _ in leading if act.reason]
         verdict = Verdict(
-            outcome=outcomes[decider.index] if decider else None,
-            decided_by=decider.id if decider else None,
-            reasons=tuple(dict.fromkeys(act.reason for act in leading if act.reason)),
-            fired=tuple(act.id for act in fired),
-            shadow=tuple(act.id for act in active if act.shadow),
-            unknown=tuple(open_ids),
-            tags=tuple(dict.fromkeys(tag for act in fired for tag in act.tags)),
+            outcome=_outcome(*decider) if decider else None,
+            decided_by=decider[0].id if decider else None,
+            reasons=tuple(dict.fromkeys([*reasons, *([VIOLATED] if _violated(fired) else [])])),
+            fired=tuple(act.id for act, _ in fired),
+            shadow=tuple(shadow),
+            suppressed=tuple(suppressed),
+            unknown=tuple(unknown_ids),
+            tags=tuple(dict.fromkeys(tag for act, _ in fired for tag in act.tags)),
         )
-        return Combination(verdict, _bounds([act for act in fired if act.index not in reviewed]), {})
+        return Combination(verdict, _bounds([act for act, reviews in fired if not reviews]), {})
 
 
-def _act(index: int, checked: CheckedRule) -> Act:
-    rule = checked.rule
-    return Act(
-        index=index,
-        id=rule.id,
-        rank=checked.rank,
-        decide=rule.decide,
-        caps=rule.cap,
-        floors=rule.floor,
-        reason=rule.reason,
-        tags=rule.tags,
-        shadow=rule.mode == "shadow",
-        fires_on_unknown=rule.on_unknown in ("fire", "review"),
-        reviews_on_unknown=rule.on_unknown == "review",
-    )
+def any_of(conditions: Sequence[CheckedExpression]) -> CheckedExpression:
+    """Join conditions by `||`, as a tree of little depth."""
+    if len(conditions) == 1:
+        return conditions[0]
+    from rules.checked import express
+
+    half = len(conditions) // 2
+    one, other = any_of(conditions[:half]), any_of(conditions[half:])
+    return express(f"{one.text} || {other.text}", Call("logical_or", (one.node, other.node), BOOL))
 
 
-def _rank(act: Act) -> int:
-    return act.rank
+def _outcome(act: Act, reviews: bool) -> str | None:
+    return REVIEW if reviews else act.decide
+
+
+def _rank(fired: tuple[Act, bool]) -> float:
+    """Give what orders deciding; a rule that does not decide comes last."""
+    act, reviews = fired
+    if _outcome(act, reviews) is None:
+        return inf
+    return act.open_rank if reviews else act.rank
+
+
+def _violated(fired: Sequence[tuple[Act, bool]]) -> bool:
+    """Say whether more than one rule of a file decides where at most one may."""
+    files = [act.file for act, reviews in fired if act.unique and _outcome(act, reviews) is not None]
+    return len(files) > len(set(files))
 
 
 def _bounds(fired: Sequence[Act]) -> tuple[Bound, ...]:

@@ -12,6 +12,10 @@ import pyarrow as pa
 NO_CHANGE: Mapping[str, float] = MappingProxyType({})
 
 
+# What a rule may have come to, as the lists of a verdict name it; each is counted rule by rule.
+COUNTED = ("fired", "shadow", "suppressed", "unknown")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The rules' word on one record.
@@ -22,7 +26,8 @@ class Verdict:
     adjusted_by: the id of the rule that set such a value, the first in file order where there are several.
     reasons: reason codes of fired rules, the deciding rule's first, none twice.
     fired: ids of enforced rules whose condition held, in file order.
-    shadow: ids of shadow rules that would have fired.
+    shadow: ids of rules that would have fired: on trial (mode shadow), or the record is not in their rollout.
+    suppressed: ids of rules whose condition held, and which an exception (`except`) kept from firing.
     unknown: ids of enforced rules that a missing value left open.
     tags: tags of fired rules, none twice.
     """
@@ -34,6 +39,7 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     fired: tuple[str, ...] = ()
     shadow: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -46,8 +52,10 @@ class Verdicts:
     decided_by, adjusted_by: `(n,)` int32 codes over `rules`, -1 for none.
     adjusted: for each score that a rule of the set caps or floors, `(n,)` float64 with the bounds applied.
     changed: for the same scores, `(n,)` bool, where the bounds made a difference.
-    fired, shadow, unknown, reasons, tags: n lists of dictionary-encoded text.
-    fired_counts: `(rules,)` int64, in how many rows each rule fired.
+    fired, shadow, suppressed, unknown, reasons, tags: n lists of dictionary-encoded text.
+    fired_counts, shadow_counts, suppressed_counts, unknown_counts: `(rules,)` int64, in how many rows each
+    rule fired, would have, was kept from it by an exception, was left open; the last also of rules on trial.
+    violations: in how many rows several rules decided of a file that lets one decide (hit policy `unique`).
     """
 
     outcomes: tuple[str, ...]
@@ -59,13 +67,23 @@ class Verdicts:
     adjusted_by: np.ndarray
     fired: pa.ListArray
     shadow: pa.ListArray
+    suppressed: pa.ListArray
     unknown: pa.ListArray
     reasons: pa.ListArray
     tags: pa.ListArray
     fired_counts: np.ndarray = field(repr=False)
+    shadow_counts: np.ndarray = field(repr=False)
+    suppressed_counts: np.ndarray = field(repr=False)
+    unknown_counts: np.ndarray = field(repr=False)
+    violations: int = 0
 
     def __len__(self) -> int:
         return len(self.outcome)
+
+    @property
+    def counts(self) -> dict[str, np.ndarray]:
+        """The counts by what they count, each `(rules,)` int64."""
+        return {name: getattr(self, f"{name}_counts") for name in COUNTED}
 
     def row(self, index: int) -> Verdict:
         """Give the verdict on one row: equal to what `RuleSet` says of that record alone."""
@@ -80,6 +98,7 @@ class Verdicts:
             reasons=tuple(self.reasons[index].as_py()),
             fired=tuple(self.fired[index].as_py()),
             shadow=tuple(self.shadow[index].as_py()),
+            suppressed=tuple(self.suppressed[index].as_py()),
             unknown=tuple(self.unknown[index].as_py()),
             tags=tuple(self.tags[index].as_py()),
         )

@@ -64,4 +64,22 @@ def _tell(report: ScoreReport, target: Path, digest: str) -> None:
     if report.absent:
         say(f"columns that the file lacks, missing in every row: {', '.join(report.absent)}")
     say_table(("outcome", "rows"), list(report.outcomes.items()))
+    _tell_rules(report)
     say(f"→ {target} by bundle {digest}")
+
+
+def _tell_rules(report: ScoreReport) -> None:
+    """Say what the rules came to; those of which there is nothing to say are counted."""
+    from engine.cli.console import MOST_LINES, say, say_table
+    from engine.score import RULE_COUNTS
+
+    acted = [(rule, *counts.values()) for rule, counts in report.rules.items() if any(counts.values())]
+    if acted:
+        say_table(("rule", *RULE_COUNTS), acted[:MOST_LINES])
+    if len(acted) > MOST_LINES:
+        say(f"… and {len(acted) - MOST_LINES:,} more rules; --json gives all")
+    if quiet := len(report.rules) - len(acted):
+        say(f"{'1 rule' if quiet == 1 else f'{quiet:,} rules'} held in no row and missed nothing")
+    if report.violations:
+        rows = "1 row" if report.violations == 1 else f"{report.violations:,} rows"
+        say(f"warning: in {rows} several rules decided where hit_policy unique lets one decide")

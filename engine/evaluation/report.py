@@ -88,11 +88,11 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
 
 
 def _rules(evaluation: Mapping[str, Any]) -> Table:
-    keys = ("fired", "decided", "overrode", "shadow", "unknown")
+    keys = ("fired", "decided", "overrode", "shadow", "suppressed", "unknown")
     rows = tuple(
         (
             row["id"] + ("" if row["mode"] == "enforce" else f" ({row['mode']})"),
-            *(_count(row[key]) for key in keys),
+            *(_count(row.get(key, 0)) for key in keys),  # a report of an older version has fewer
             _share(row["positive_share"]),
         )
         for row in evaluation.get("rules", ())

@@ -20,18 +20,19 @@ def judge_rules(
 ) -> list[dict[str, Any]]:
     """One row a rule, in the rules' order.
 
-    fired, shadow, unknown: rows in which the rule fired, would have fired (mode shadow), was left open.
+    fired, shadow, suppressed, unknown: rows in which the rule fired, would have fired (on trial, or out of
+    its rollout), was kept from it by an exception, was left open (also on trial).
     decided: rows whose outcome the rule set; overrode: of these, rows that the model alone decides
-    otherwise. positive_share: share of positives among the labelled rows in which it fired (for mode
-    shadow, would have).
+    otherwise. positive_share: share of positives among the labelled rows in which it fired or
+    would have.
 
     `alone` `(n,)` are the outcomes of the model alone; `positive` `(n,)` is 1, 0, or −1 for a missing label.
     """
     ids = rules.rules
     by_rule = decided.decided_by >= 0
     other = by_rule & (decided.outcome != alone)
-    lists = {name: _rule_and_row(decided.lists[name], ids) for name in ("fired", "shadow", "unknown")}
-    counts = {name: np.bincount(places, minlength=len(ids)) for name, (places, _) in lists.items()}
+    lists = {name: _rule_and_row(decided.lists[name], ids) for name in ("fired", "shadow")}
+    counts = dict(decided.counts)
     counts["decided"] = np.bincount(decided.decided_by[by_rule], minlength=len(ids))
     counts["overrode"] = np.bincount(decided.decided_by[other], minlength=len(ids))
     places, rows = (np.concatenate(pair) for pair in zip(lists["fired"], lists["shadow"], strict=True))

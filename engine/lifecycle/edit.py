@@ -18,7 +18,8 @@ def checked_for(bundle: Bundle, root: Path) -> CheckedRules:
     """
     described = bundle.json("schema.json")
     scores = bundle.json("model/scores.json")["scores"]
-    return check_folder(root, Schema.from_json(described["fields"]), scores, described["outcomes"])
+    schema, event_time = Schema.from_json(described["fields"]), described.get("event_time")
+    return check_folder(root, schema, scores, described["outcomes"], event_time)
 
 
 def edited(bundle: Bundle, checked: CheckedRules, *, now: datetime) -> Bundle:

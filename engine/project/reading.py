@@ -16,11 +16,12 @@ from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems
 from rules.expression import CheckedExpression, Variable
 from rules.policy import Policy
+from rules.reach import EVENT_TIME
 from rules.reader import Document
 
 REQUIRED = ("fields", "outcomes", "classifiers", "policy")
-KEYS = ("name", "id", "fields", "outcomes", "labels", "embedding", "classifiers", "policy", "split", "data",
-        "evaluation")  # fmt: skip
+KEYS = ("name", "id", "fields", "event_time", "outcomes", "labels", "embedding", "classifiers", "policy",
+        "split", "data", "evaluation")  # fmt: skip
 KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
          "nearest-neighbours")  # fmt: skip
 LABEL_KEYS = ("column", "positive", "classes")
@@ -54,11 +55,12 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     identifier = form.name(("id",), top) or None
     split, data = _split(form, top, schema), _data(form, top)
     evaluation = _evaluation(form, top, labels, outcomes, seen if schema else ())
+    event_time = _event_time(form, top, schema, split)
     if form.problems or schema is None or policy is None:
         raise CheckFailed(form.problems)
     return Project(
         name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation,
-        identifier, text,
+        identifier, text, event_time,
     )  # fmt: skip
 
 
@@ -211,6 +213,17 @@ def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
         seed=int(form.number(("split", "seed"), body, Split.seed, between=(0, 2**32 - 1), whole=True)),
         field=field,
     )
+
+
+def _event_time(form: Form, top: Mapping[str, Any], schema: Schema | None, split: Split) -> str | None:
+    """Give the field of an event's time: the one named, else one called event_time, else the split's."""
+    named = form.name(("event_time",), top) or None
+    times = [item.name for item in schema.fields if item.type == "timestamp"] if schema else []
+    if named is not None:
+        if schema is not None:
+            form.known(("event_time",), "timestamp field", named, times)
+        return named
+    return next((name for name in (EVENT_TIME, split.field) if name in times), None)
 
 
 def _data(form: Form, top: Mapping[str, Any]) -> Data:

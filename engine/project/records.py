@@ -94,6 +94,7 @@ class Project:
     evaluation: EvaluationSpec
     id: str | None
     text: bytes
+    event_time: str | None = None  # the timestamp field that dates of rules are held against
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def fit(
     """
     tell = progress or _silent
     tell("checking rules", 0.0)
-    checked = check_folder(project.root, project.schema, project.scores, project.outcomes)
+    checked = check_folder(project.root, project.schema, project.scores, project.outcomes, project.event_time)
     tell("reading rows", 0.01)
     source = _name(project.data.train, "the training table")
     rows, parts = _rows(project, train, source, test=test is None)
@@ -150,7 +150,7 @@ def _learned(
 
 
 def _schema(project: Project) -> dict[str, Any]:
-    """What schema.json says: fields, outcomes, labels and the column that names a record."""
+    """What schema.json says: fields, outcomes, labels, the column that names a record, the event's time."""
     return {
         "fields": project.schema.to_json(),
         "outcomes": list(project.outcomes),
@@ -159,6 +159,7 @@ def _schema(project: Project) -> dict[str, Any]:
             for name, label in project.labels.items()
         },
         "id": project.id,
+        **({"event_time": project.event_time} if project.event_time else {}),
     }
 
 

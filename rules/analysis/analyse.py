@@ -20,7 +20,6 @@ from rules.analysis.lint import (
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
-from rules.analysis.solver import solver
 from rules.analysis.space import Space
 from rules.analysis.wants import UNKNOWN, Want, subject
 from rules.cases import CaseResult, case_results
@@ -84,13 +83,14 @@ def analyse(
 
 
 def _solver(checked: CheckedRules, solve: bool) -> Any:
-    return solver(checked.variables, checked.list_entries) if solve else None
+    return None
 
 
 def _used_lists(checked: CheckedRules) -> frozenset[str]:
     return frozenset(
         node.name
         for rule in checked.rules
-        for node in walk(rule.condition.node)
+        for expression in rule.expressions
+        for node in walk(expression.node)
         if isinstance(node, ListName)
     )

@@ -62,14 +62,15 @@ class Subject:
     @property
     def unhindered(self) -> bool:
         """Whether nothing but its condition keeps the rule from deciding."""
-        return self.enforced
+        return self.enforced and self.checked.rule.rollout is None and not self.checked.suppressions
 
     @property
     def effect(self) -> tuple[object, ...]:
         """What two rules that do the same have in common, but for their conditions."""
         rule = self.checked.rule
         caps, floors = tuple(rule.cap.items()), tuple(rule.floor.items())
-        return rule.stage, rule.decide, caps, floors, rule.tags, rule.on_unknown, rule.mode
+        does = (rule.stage, rule.decide, caps, floors, rule.tags, rule.stop, rule.on_unknown, rule.mode)
+        return (*does, rule.rollout, tuple(one.condition.text for one in self.checked.suppressions))
 
 
 def subject(number: int, checked: CheckedRule, filters: Filters) -> Subject:
@@ -78,4 +79,4 @@ def subject(number: int, checked: CheckedRule, filters: Filters) -> Subject:
     on_unknown = rule.on_unknown in ("fire", "review")
     fires = Want(number, NOT_FALSE if on_unknown else TRUE)
     decides = fires if rule.decide else Want(number, UNKNOWN) if rule.on_unknown == "review" else None
-    return Subject(number, checked, filters, fires, decides, (rule.stage != "before", checked.rank))
+    return Subject(number, checked, filters, fires, decides, (rule.stage != "before", checked.rank.decides))

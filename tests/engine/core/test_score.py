@@ -50,7 +50,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         options = pacsv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
         rows = pacsv.read_csv(pa.BufferReader(data), convert_options=options).to_pylist()
         for row in rows:
-            for name in ("reasons", "fired", "shadow", "unknown", "tags"):
+            for name in ("reasons", "fired", "shadow", "suppressed", "unknown", "tags"):
                 row[name] = (row[name] or "").split("|") if row[name] else []
     else:
         rows = [json.loads(line) for line in data.splitlines()]

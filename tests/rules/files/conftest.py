@@ -29,6 +29,7 @@ def check_files(
     files: Mapping[str, str | bytes],
     lists: Mapping[str, bytes] | None = None,
     outcomes: tuple[str, ...] = OUTCOMES,
+    event_time: str | None = "at",
 ) -> CheckedRules:
     """Check rule files given by name, as `{"cards": "rules: []"}`."""
     as_bytes = {
@@ -36,7 +37,12 @@ def check_files(
         for name, text in files.items()
     }
     return check_rules(
-        as_bytes, variables=VARIABLES, scores=SCORES, outcomes=outcomes, read_list=(lists or {}).__getitem__
+        as_bytes,
+        variables=VARIABLES,
+        scores=SCORES,
+        outcomes=outcomes,
+        read_list=(lists or {}).__getitem__,
+        event_time=event_time,
     )
 
 

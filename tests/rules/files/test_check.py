@@ -26,7 +26,9 @@ def test_files_count_in_the_order_of_their_names(check) -> None:
             "  - {id: a2, when: amount > 1, tag: x, priority: 9}\n",
         }
     )
-    assert [(rule.id, rule.rank) for rule in checked.rules] == [("a0", 2), ("a1", 0), ("a2", 1), ("b0", 3)]
+    ranked = sorted(checked.rules, key=lambda rule: rule.rank.decides)
+    assert [rule.id for rule in ranked] == ["a1", "a2", "a0", "b0"]
+    assert [rule.rank.file for rule in checked.rules] == [0, 0, 0, 1]
     assert RuleSet.compile(checked).rules == ("a0", "a1", "a2", "b0")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,18 @@ CASES = sorted(path.name for path in FOLDER.iterdir())
 
 
 def messages(check, case: Path) -> str:
-    """Check every rule file of a case; a first line `# outcomes: …` replaces the project's outcomes."""
+    """Check every rule file of a case.
+
+    A first line `# outcomes: …` replaces the project's outcomes; `# event_time: none` leaves it without.
+    """
     files = {path.stem: path.read_text("utf-8") for path in sorted(case.glob("*.yaml"))}
     lists = {f"lists/{path.name}": path.read_bytes() for path in sorted(case.glob("lists/*"))}
     first = files["rules"].splitlines()[0]
-    others = {"outcomes": tuple(first.split()[2:])} if first.startswith("# outcomes:") else {}
+    others: dict[str, Any] = {}
+    if first.startswith("# outcomes:"):
+        others["outcomes"] = tuple(first.split()[2:])
+    if first == "# event_time: none":
+        others["event_time"] = None
     with pytest.raises(CheckFailed) as caught:
         check(files, lists=lists, **others)
     return f"{caught.value}\n"

@@ -31,7 +31,7 @@ rules:
   - {id: refused, stage: before, when: country in refused, decide: block, reason: R, tag: [sanction, seen]}
   - {id: early, stage: before, when: at < timestamp('2026-01-01T00:00:00Z'), tag: seen, reason: EARLY}
   - {id: large, when: amount > 100 && count < 3, decide: review, priority: 2, reason: LARGE, tag: seen}
-  - {id: new, when: is_new, decide: approve, on_unknown: review, reason: EARLY}
+  - {id: new, when: is_new, decide: approve, priority: 0, on_unknown: review, reason: EARLY}
   - {id: sure, when: scores.fraud > 0.9, decide: block, priority: 5}
   - {id: calm, when: count > 5, cap: {fraud: 0.25}}
   - {id: tried, when: amount > 10, decide: block, mode: shadow}
@@ -96,7 +96,7 @@ def test_a_row_is_judged_as_its_record(loaded: rules.LoadedRules, records: list[
         assert row["outcome"] == verdict.outcome
         assert row["decided_by"] == verdict.decided_by
         assert row["adjusted.fraud"] == verdict.adjusted.get("fraud")
-        for name in ("reasons", "fired", "shadow", "unknown", "tags"):
+        for name in ("reasons", "fired", "shadow", "suppressed", "unknown", "tags"):
             assert tuple(row[name]) == getattr(verdict, name)
 
 
