@@ -46,7 +46,7 @@ from rules.tree import Parsed, Tree, walk
 BY_CALL = {(row.name, row.member, row.arguments): row for row in ROWS}
 FAILED = Literal("failed", None)
 MAX_UNROLLED = 2_000
-"""Nodes that a loop over a written list may be unrolled to."""
+"""Nodes that a loop over a written list may be unrolled to, loops within it and all."""
 
 _FINE = re.compile(r"(\.[0-9]{6})[0-9]{1,3}(?=[Z+-])")
 _LOGIC = {"_&&_": "logical_and", "_||_": "logical_or", "!_": "logical_not"}
@@ -93,6 +93,8 @@ class Builder:
     problems: list[Trouble] = field(default_factory=list)
     _scope: dict[str, Node] = field(default_factory=dict)
     _depth: int = 0
+    _within: int = 0
+    _left: int = 0
     _grows: bool = False
 
     def build(self) -> Node:
@@ -323,15 +325,20 @@ class Builder:
         return Quantifier(kind, number, over, body, offset)
 
     def _unrolled(self, kind: str, tree: Tree, over: ListLiteral, offset: int) -> Built:
+        if not self._within:
+            self._left = MAX_UNROLLED
         size = sum(1 for _ in walk(tree.children[3]))
-        if size * len(over.elements) > MAX_UNROLLED:
-            return Unfit(offset, f"{kind}() over a long list")
         if not all(isinstance(element, Literal | Name | Element) for element in over.elements):
             return Unfit(offset, f"{kind}() over computed values")
         _, overload, start = LOOPS[kind]
         bodies: list[Node] = [Literal(BOOL, start, offset)] if len(over.elements) < 2 else []
         for element in over.elements:
+            self._left -= size
+            if self._left < 0:
+                return Unfit(offset, f"{kind}() over a long list")
+            self._within += 1
             body = self._body(tree, element)
+            self._within -= 1
             if isinstance(body, Unfit) or body is FAILED:
                 return body
             bodies.append(body)

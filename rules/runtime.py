@@ -14,6 +14,7 @@ from typing import Any
 from rules import tree as trees
 from rules import wire
 from rules.environment import running
+from rules.errors import UnreadableExpression
 from rules.expression import BOOL, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP, ListName, Name
 from rules.foreign import substituted
 from rules.functions.clock import format_timestamp
@@ -90,6 +91,8 @@ class Program:
         return self._run(_deserialized(substituted(self._tree, written), self._names), self._data(values))
 
     def _run(self, expression: Any, data: Mapping[str, Any]) -> Any:
+        if expression is None:
+            return ERROR
         try:
             value = expression.eval(data=data)
         except RuntimeError:
@@ -131,8 +134,12 @@ def _literal(value: Any) -> Tree:
 
 
 def _deserialized(tree: Tree, names: Sequence[Name | ListName]) -> Any:
+    """Give the runtime's expression; None of what it does not take, which no author's text comes to."""
     environment = _environment(frozenset(name.name for name in names))
-    return environment.deserialize(wire.wrap(trees.write(tree)))
+    try:
+        return environment.deserialize(wire.wrap(trees.write(tree)))
+    except (RuntimeError, UnreadableExpression):
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ pre-order, references and types in id order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,8 +57,9 @@ class Parsed:
 
     tree: Tree
     types: Mapping[int, bytes]
-    references: Mapping[int, bytes] = field(default_factory=dict)
+    references: Sequence[bytes] = ()
     positions: dict[int, int] = field(default_factory=dict)
+    _overloads: dict[int, bytes] = field(default_factory=dict)
 
     def type(self, tree: Tree) -> str:
         """Give the type that the message says a node has, as `wire.type_name` names it."""
@@ -66,7 +67,11 @@ class Parsed:
 
     def reference(self, tree: Tree) -> tuple[str, ...]:
         """Give the ids of the overloads that the message says a call may have."""
-        return tuple(decoded(value) for n, value in fields(self.references.get(tree.id, b"")) if n == 3)
+        known = self._overloads
+        if len(known) < len(self.references):
+            # Few messages have a part that needs them.
+            known.update(_entry(entry) for entry in self.references)
+        return tuple(decoded(value) for n, value in fields(known.get(tree.id, b"")) if n == 3)
 
 
 def read(data: bytes) -> Parsed:
@@ -77,14 +82,15 @@ def read(data: bytes) -> Parsed:
     if len(data) > MAX_BYTES:
         raise UnreadableExpression(f"a checked expression of {len(data)} bytes; at most {MAX_BYTES} are read")
     tree: Tree | None = None
-    references: dict[int, bytes] = {}
+    references: list[bytes] = []
     types: dict[int, bytes] = {}
     positions: dict[int, int] = {}
     for number, value in fields(data):
-        if number in (2, 3):
-            entry = dict(fields(message(value)))
-            kept = references if number == 2 else types
-            kept[signed(integer(entry.get(1, 0)))] = message(entry.get(2, b""))
+        if number == 2:
+            references.append(message(value))
+        elif number == 3:
+            key, entry = _entry(message(value))
+            types[key] = entry
         elif number == 4:
             tree = _expression(message(value), 1)
         elif number == 5:
@@ -214,6 +220,11 @@ def _constant(data: bytes) -> Tree:
             read = message(value)
         return Tree(0, "constant", read, kind)
     raise UnreadableExpression("a checked expression with an empty constant")
+
+
+def _entry(data: bytes) -> tuple[int, bytes]:
+    entry = dict(fields(data))
+    return signed(integer(entry.get(1, 0))), message(entry.get(2, b""))
 
 
 def _positions(source_info: bytes) -> dict[int, int]:

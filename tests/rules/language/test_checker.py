@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
 import pytest
 
+from rules import reference
 from rules.cel import MAX_CHARACTERS, Checker, decode
+from rules.checked import express
 from rules.errors import CheckFailed, ExpressionProblems, Problem, UnreadableExpression, nearest
 from rules.expression import TYPES, Call, Literal, Name, Variable
 
@@ -271,6 +274,34 @@ def test_every_cut_of_the_bytes_is_refused_or_read() -> None:
         except UnreadableExpression:
             continue
         assert expression.type in (*TYPES, "null")
+
+
+def test_flipped_bits_of_foreign_parts_are_refused_or_evaluated() -> None:
+    """What a bundle hands to the runtime is refused, or has a value of its type, or none."""
+    text = (
+        "country.split(',').map(x, x + 'é').exists(x, x in {'a': 1u, country: 2u}) && size(b'a\\xff') < age"
+    )
+    checked = CHECKER.check(text).checked
+    random = Random(3)
+    read = 0
+    for _ in range(1_500):
+        attack = bytearray(checked)
+        for _ in range(random.choice((1, 1, 2, 3))):
+            attack[random.randrange(len(attack))] ^= 1 << random.randrange(8)
+        try:
+            expression = decode("", bytes(attack))
+        except UnreadableExpression:
+            continue
+        read += 1
+        expression = express("", expression.node)
+        values = dict.fromkeys(expression.variables, "a,b") | {"age": 3}
+        assert reference.evaluate(expression, values, {name: [] for name in expression.lists}) in (
+            True,
+            False,
+            None,
+            reference.UNKNOWN,
+        )
+    assert read > 100
 
 
 def test_hostile_depth_is_refused() -> None:
