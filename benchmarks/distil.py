@@ -20,6 +20,7 @@ from benchmarks.figures import Figure, against, figure
 from benchmarks.public import Case, case
 from benchmarks.setting import percentile
 from embeddings.body import START_STEPS, paired_gain, teach
+from embeddings.derived import INPUT, fit_derived, with_derived
 from embeddings.distil import distil
 from embeddings.encode import Encoding
 from embeddings.export import export_onnx
@@ -64,22 +65,30 @@ def _taught(given: Case) -> Taught:
     )
     spec = replace(given.project.embedding, slots=slots_of(given.project))
     encoding = fit_encoding(spec, pa.Table.from_batches([training.fields]))
-    inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validating.fields)
-    rows, validation, classes = prepared(spec, inputs, training.codes, validation_inputs, validating.codes)
+    inputs = encoding.batch(training.fields)
+    derived, own = fit_derived(spec, encoding, inputs, training.codes) or (None, None)
+    rows, validation, classes = prepared(
+        spec,
+        inputs if own is None else {**inputs, INPUT: own},
+        training.codes,
+        with_derived(encoding.batch(validating.fields), derived),
+        validating.codes,
+    )
     with seeded(spec.seed, torch.device("cpu")):
-        tower = fit(spec, Network(spec, encoding, classes), rows, validation, None)
-        teacher = teach(spec, encoding, classes, rows, validation, None)
+        tower = fit(spec, Network(spec, encoding, classes, derived), rows, validation, None)
+        teacher = teach(spec, encoding, classes, derived, rows, validation, None)
         student = distil(
             replace(spec, distil_steps=min(START_STEPS, spec.distil_steps)),
             encoding,
             classes,
+            derived,
             teacher.network,
             rows,
             validation,
             None,
             start=tower.network,
         )
-    test = Rows.of(encoding.batch(testing.fields), testing.codes, "test")
+    test = Rows.of(with_derived(encoding.batch(testing.fields), derived), testing.codes, "test")
     return Taught(encoding, tower, teacher, student, validation, test)
 
 
@@ -103,7 +112,8 @@ def _kept(name: str, runs: list[Taught]) -> list[Figure]:
 
 
 def _speed(name: str, taught: Taught, repeats: int) -> list[Figure]:
-    inputs = {key: array.numpy()[:ROWS] for key, array in taught.test.inputs.items()}
+    whole = {key: array.numpy()[:ROWS] for key, array in taught.test.inputs.items()}
+    inputs = {key: array for key, array in whole.items() if key != INPUT}
     count = len(next(iter(inputs.values())))
     session = open_session(export_onnx(taught.student, taught.encoding))
 
@@ -111,7 +121,7 @@ def _speed(name: str, taught: Taught, repeats: int) -> list[Figure]:
         for at in range(0, count, CALL):
             session.run(["embedding"], {key: array[at : at + CALL] for key, array in inputs.items()})
 
-    tensors = {key: torch.from_numpy(array) for key, array in inputs.items()}
+    tensors = {key: torch.from_numpy(array) for key, array in whole.items()}
 
     def asked() -> None:
         with torch.no_grad():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from embeddings.derived import Derived
 from embeddings.distil import distil
 from embeddings.encode import Encoding
 from embeddings.ensemble import Ensemble
@@ -43,6 +44,7 @@ def train_body(
     validation_inputs: Mapping[str, np.ndarray],
     validation_targets: Mapping[str, np.ndarray],
     *,
+    derived: Derived | None = None,
     device: str = "auto",
     on_step: OnStep | None = None,
 ) -> Body:
@@ -54,10 +56,12 @@ def train_body(
     with seeded(spec.seed, place):
         alone = None
         if spec.body != "ensemble":
-            alone = fit(spec, Network(spec, encoding, classes).to(place), rows, judges, _told(tell, "tower"))
+            alone = fit(
+                spec, Network(spec, encoding, classes, derived).to(place), rows, judges, _told(tell, "tower")
+            )
             if spec.body == "tower" or rows.count < LEAST_ROWS:
                 return Body(alone, "labels", {"body": "tower"})
-        teacher = teach(spec, encoding, classes, rows, judges, _told(tell, "ensemble"))
+        teacher = teach(spec, encoding, classes, derived, rows, judges, _told(tell, "ensemble"))
         report: dict[str, Any] = {"body": "tower", "ensemble_epochs": len(teacher.history)}
         if alone is not None:
             gain, error = paired_gain(alone.network, teacher.network, validation)
@@ -69,6 +73,7 @@ def train_body(
             replace(spec, distil_steps=steps),
             encoding,
             classes,
+            derived,
             teacher.network.to(place),
             rows,
             judges,
@@ -82,13 +87,16 @@ def teach(
     spec: Spec,
     encoding: Encoding,
     classes: Mapping[str, int],
+    derived: Derived | None,
     rows: Rows,
     validation: Rows,
     on_epoch: OnEpoch | None,
 ) -> Trained:
     """Train the ensemble: at twice the tower's learning rate; stopped sooner, for its curve is smoother."""
     settings = replace(spec, learning_rate=2 * spec.learning_rate, patience=max(2, spec.patience - 2))
-    return fit(settings, Ensemble(spec, encoding, classes).to(rows.device), rows, validation, on_epoch)
+    return fit(
+        settings, Ensemble(spec, encoding, classes, derived).to(rows.device), rows, validation, on_epoch
+    )
 
 
 def paired_gain(network: torch.nn.Module, other: torch.nn.Module, rows: Rows) -> tuple[float, float]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.derived import INPUT, Derived
 from embeddings.encode import Encoding
 from embeddings.network import Network
 from embeddings.rows import Rows
@@ -32,6 +33,7 @@ def distil(
     spec: Spec,
     encoding: Encoding,
     classes: Mapping[str, int],
+    derived: Derived | None,
     teacher: nn.Module,
     rows: Rows,
     validation: Rows,
@@ -44,7 +46,7 @@ def distil(
     It goes on from `start`, a tower that the labels have taught, where there is one.
     `on_epoch` is called ten times, with the validation rows' loss; nothing is chosen by it.
     """
-    network = Network(spec, encoding, classes) if start is None else copy.deepcopy(start)
+    network = Network(spec, encoding, classes, derived) if start is None else copy.deepcopy(start)
     network = network.to(rows.device).train()
     optimizer = optimizer_of(spec, network)
     averaged = copy.deepcopy(network).eval()
@@ -60,7 +62,7 @@ def distil(
         at, order = order[:size], order[size:]
         for group in optimizer.param_groups:
             group["lr"] = spec.learning_rate * min(1.0, (1 - step / spec.distil_steps) / _COOLING)
-        mixed = swapped(rows.take(at.to(rows.device)).inputs)
+        mixed = swapped(rows.take(at.to(rows.device)).inputs, derived)
         losses.append(_step(network, optimizer, teacher, mixed))
         average(averaged, network, min(spec.average, (2 + step) / (11 + step)))
         if (step + 1) % every == 0:
@@ -71,14 +73,25 @@ def distil(
     return Trained(averaged.cpu(), tuple(history), len(history) - 1)
 
 
-def swapped(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each value of a number or category is, one time in five, another row's; a text goes as a whole."""
-    mixed = {}
+def swapped(inputs: Mapping[str, Tensor], derived: Derived | None = None) -> dict[str, Tensor]:
+    """Each value of a number or category is, one time in five, another row's; a text goes as a whole.
+
+    What is derived from a field goes with it.
+    """
+    mixed: dict[str, Tensor] = {}
+    taken: dict[str, Tensor] = {}
     for name, values in inputs.items():
+        if name == INPUT:
+            continue
         columns = 1 if name.startswith("text.") else values.shape[1]
         moved = torch.rand((len(values), columns), device=values.device) < SWAPPED
         other = torch.randint(len(values), (len(values), columns), device=values.device)
-        mixed[name] = torch.where(moved, values.gather(0, other.expand(values.shape)), values)
+        stay = torch.arange(len(values), device=values.device)[:, None]
+        taken[name] = torch.where(moved, other, stay)
+        mixed[name] = values.gather(0, taken[name].expand(values.shape))
+    if derived is not None:
+        rows = torch.stack([taken[name][:, column] for name, column in derived.sources], dim=1)
+        mixed[INPUT] = inputs[INPUT].gather(0, rows)
     return mixed
 
 

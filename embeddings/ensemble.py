@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.derived import Derived
 from embeddings.encode import Encoding
 from embeddings.network import Fields
 from embeddings.spec import Spec
@@ -26,10 +27,12 @@ class Ensemble(nn.Module):  # type: ignore[misc]  # torch is not followed by myp
     It learns each member's loss on its own and gives the mean of their probabilities.
     """
 
-    def __init__(self, spec: Spec, encoding: Encoding, classes: Mapping[str, int]) -> None:
+    def __init__(
+        self, spec: Spec, encoding: Encoding, classes: Mapping[str, int], derived: Derived | None = None
+    ) -> None:
         super().__init__()
         members = spec.members
-        self.fields = Fields(spec, encoding)
+        self.fields = Fields(spec, encoding, derived)
         self.first = self.fields.first_layer(spec.hidden[0])
         self.signs = nn.Parameter(torch.randint(0, 2, (members, spec.hidden[0])).float() * 2 - 1)
         self.layers = nn.ModuleList(_Shared(members, a, b) for a, b in pairwise(spec.hidden))

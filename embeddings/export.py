@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from embeddings.derived import LEAST_SQUARE, Derived, with_derived
 from embeddings.encode import Encoding
 from embeddings.errors import ParityError
 from embeddings.network import bins
@@ -38,6 +39,7 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
         *_numeric(graph, encoding),
         *_categories(graph, encoding, weights),
         *_texts(graph, encoding, weights),
+        *_derived(graph, encoding, trained.network.fields.derived),
     ]
     state = features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
     layers = len(trained.network.layers)
@@ -74,7 +76,8 @@ def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray
         }
         (exported,) = session.run(["embedding"], block)
         with torch.no_grad():
-            own = trained.network.embed({name: torch.tensor(value) for name, value in block.items()}).numpy()
+            seen = with_derived(block, trained.network.fields.derived)
+            own = trained.network.embed({name: torch.tensor(value) for name, value in seen.items()}).numpy()
         # NaN on either side makes the maximum NaN, and fails the comparison below.
         worst = float(np.maximum(worst, np.abs(exported - own).max(initial=0)))
     if not worst <= ALLOWED:
@@ -109,19 +112,25 @@ def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
     if not encoding.columns:
         return
     values = graph.input("numeric", TensorProto.FLOAT, encoding.columns)
-    column, low, inverse = bins(encoding)
     zero = graph.constant(np.array(0, np.float32), "zero")
-    one = graph.constant(np.array(1, np.float32), "one")
     missing = graph.add("IsNaN", [values], "missing")
     known = graph.add("Where", [missing, zero, values], "known")
-    # A product with ones and zeros repeats each value over its bins, exactly.
-    repeat = np.zeros((encoding.columns, len(column)), np.float32)
-    repeat[column, np.arange(len(column))] = 1
-    spread = graph.add("MatMul", [known, graph.constant(repeat, "repeat")], "spread")
-    above = graph.add("Sub", [spread, graph.constant(low, "low")], "above")
-    share = graph.add("Mul", [above, graph.constant(inverse, "inverse")], "share")
-    yield graph.add("Clip", [share, zero, one], "bins")
+    yield _binned(graph, known, encoding.edges, "bins")
     yield graph.add("Cast", [missing], "flags", to=TensorProto.FLOAT)
+
+
+def _binned(graph: _Graph, values: str, edges: Sequence[Sequence[float]], name: str) -> str:
+    """`clip((value - low) * inverse, 0, 1)` of every bin of every column: `(n, columns)` → `(n, bins)`."""
+    column, low, inverse = bins(edges)
+    # A product with ones and zeros repeats each value over its bins, exactly.
+    repeat = np.zeros((len(edges), len(column)), np.float32)
+    repeat[column, np.arange(len(column))] = 1
+    spread = graph.add("MatMul", [values, graph.constant(repeat, f"{name}.repeat")], f"{name}.spread")
+    above = graph.add("Sub", [spread, graph.constant(low, f"{name}.low")], f"{name}.above")
+    share = graph.add("Mul", [above, graph.constant(inverse, f"{name}.inverse")], f"{name}.share")
+    zero = graph.constant(np.array(0, np.float32), f"{name}.zero")
+    one = graph.constant(np.array(1, np.float32), f"{name}.one")
+    return graph.add("Clip", [share, zero, one], name)
 
 
 def _categories(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
@@ -144,14 +153,7 @@ def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray])
         counted = np.concatenate([table, np.ones((len(table), 1), np.float32)], axis=1)
         counted[0] = 0
         width = counted.shape[1]
-        taken = graph.add(
-            "Gather", [graph.constant(counted, f"tokens{place}"), tokens], f"taken{place}", axis=0
-        )
-        shape = graph.constant(np.array([-1, text.tokens * width], np.int64), f"flat_shape{place}")
-        flat = graph.add("Reshape", [taken, shape], f"flat{place}")
-        # The sum over tokens as a product: ReduceSum adds in another order when there is one row only.
-        fold = graph.constant(np.tile(np.eye(width, dtype=np.float32), (text.tokens, 1)), f"fold{place}")
-        total = graph.add("MatMul", [flat, fold], f"total{place}")
+        total = _summed(graph, tokens, counted, text.tokens, f"tokens{place}")
         parts = [f"embedding/sum{place}", f"embedding/count{place}"]
         sizes = graph.constant(np.array([width - 1, 1], np.int64), f"sizes{place}")
         graph.nodes.append(
@@ -160,3 +162,44 @@ def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray])
         least = graph.constant(np.array(1, np.float32), f"least{place}")
         count = graph.add("Max", [parts[1], least], f"counted{place}")
         yield graph.add("Div", [parts[0], count], f"mean{place}")
+
+
+def _summed(graph: _Graph, rows: str, table: np.ndarray, places: int, name: str) -> str:
+    """The sum of a table's rows `(rows, m)` over a text's places: int64 `(n, places)` → `(n, m)`."""
+    width = table.shape[1]
+    taken = graph.add("Gather", [graph.constant(table, f"{name}.table"), rows], f"{name}.taken", axis=0)
+    shape = graph.constant(np.array([-1, places * width], np.int64), f"{name}.shape")
+    flat = graph.add("Reshape", [taken, shape], f"{name}.flat")
+    # As a product: ReduceSum adds in another order when there is one row only.
+    fold = graph.constant(np.tile(np.eye(width, dtype=np.float32), (places, 1)), f"{name}.fold")
+    return graph.add("MatMul", [flat, fold], f"{name}.total")
+
+
+def _derived(graph: _Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
+    """What levels and texts say about the labels: tables of the bundle's own, binned like numbers."""
+    if derived is None:
+        return
+    parts = []
+    if derived.fields:
+        places = graph.constant(np.array(derived.fields, np.int64), "statistics.fields")
+        rows = graph.add("Gather", ["categories", places], "statistics.rows", axis=1)
+        table = graph.constant(derived.table, "statistics.table")
+        taken = graph.add("Gather", [table, rows], "statistics.taken", axis=0)
+        width = len(derived.fields) * derived.table.shape[1]
+        shape = graph.constant(np.array([-1, width], np.int64), "statistics.shape")
+        parts.append(graph.add("Reshape", [taken, shape], "statistics"))
+    for text in derived.texts:
+        name = f"score{text.place}"
+        tokens = encoding.texts[text.place].tokens
+        total = _summed(graph, f"text.{text.name}", text.weights, tokens, name)
+        halves = [f"embedding/{name}.sum", f"embedding/{name}.square"]
+        sizes = graph.constant(np.array([len(text.intercepts), 1], np.int64), f"{name}.sizes")
+        split = helper.make_node("Split", [total, sizes], halves, name=f"embedding/{name}.split", axis=1)
+        graph.nodes.append(split)
+        least = graph.constant(np.array(LEAST_SQUARE, np.float32), f"{name}.least")
+        norm = graph.add("Sqrt", [graph.add("Max", [halves[1], least], f"{name}.above")], f"{name}.norm")
+        share = graph.add("Div", [halves[0], norm], f"{name}.share")
+        intercepts = graph.constant(text.intercepts, f"{name}.intercepts")
+        parts.append(graph.add("Add", [share, intercepts], name))
+    columns = parts[0] if len(parts) == 1 else graph.add("Concat", parts, "derived.columns", axis=1)
+    yield _binned(graph, columns, derived.edges, "derived")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.derived import INPUT, Derived
 from embeddings.encode import Encoding
 from embeddings.spec import Spec
 
@@ -17,17 +18,17 @@ _SPAN = 4.0
 """The value itself enters as one bin from -_SPAN to _SPAN standard deviations."""
 
 
-def bins(encoding: Encoding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give column, lower edge and inverse length of every bin: three arrays `(bins,)`.
+def bins(edges: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give column, lower edge and inverse length of every bin of columns with these edges: three `(bins,)`.
 
     A column's first bin spans ±4, which is the standardised value itself, squashed.
     """
-    columns = list(range(encoding.columns))
+    columns = list(range(len(edges)))
     lower, upper = [-_SPAN] * len(columns), [_SPAN] * len(columns)
-    for column, edges in enumerate(encoding.edges):
-        columns += [column] * (len(edges) - 1)
-        lower += edges[:-1]
-        upper += edges[1:]
+    for column, bounds in enumerate(edges):
+        columns += [column] * (len(bounds) - 1)
+        lower += bounds[:-1]
+        upper += bounds[1:]
     low = np.array(lower, np.float32)
     return np.array(columns, np.int64), low, np.float32(1) / (np.array(upper, np.float32) - low)
 
@@ -42,9 +43,9 @@ class Fields(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy 
     Tricks for Efficient Text Classification", section 2).
     """
 
-    def __init__(self, spec: Spec, encoding: Encoding) -> None:
+    def __init__(self, spec: Spec, encoding: Encoding, derived: Derived | None = None) -> None:
         super().__init__()
-        column, low, inverse = bins(encoding)
+        column, low, inverse = bins(encoding.edges)
         self.column: Tensor
         self.low: Tensor
         self.inverse: Tensor
@@ -60,8 +61,16 @@ class Fields(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy 
         self.text_keys = [f"text.{text.name}" for text in encoding.texts]
         table_width = 0 if self.table is None else self.table.embedding_dim
         self.bins, self.flags = len(column), encoding.columns
+        self.derived = derived
+        self.derived_column: Tensor
+        self.derived_low: Tensor
+        self.derived_inverse: Tensor
+        more = bins(() if derived is None else derived.edges)
+        for name, array in zip(("column", "low", "inverse"), more, strict=True):
+            self.register_buffer(f"derived_{name}", torch.from_numpy(array))
         self.width = (
             self.bins
+            + len(more[0])
             + self.flags
             + len(encoding.categories) * table_width
             + len(encoding.texts) * spec.text_width
@@ -80,6 +89,9 @@ class Fields(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy 
             features.append(self.table(inputs["categories"]).flatten(1))
         for key, table in zip(self.text_keys, self.texts, strict=True):
             features.append(table(inputs[key]))
+        if self.derived is not None:
+            values = inputs[INPUT][:, self.derived_column]
+            features.append(((values - self.derived_low) * self.derived_inverse).clamp(0, 1))
         return torch.cat(features, dim=1)
 
     def first_layer(self, width: int) -> nn.Linear:
@@ -100,9 +112,11 @@ class Network(nn.Module):  # type: ignore[misc]
     simple classifier on it can be as good as the network.
     """
 
-    def __init__(self, spec: Spec, encoding: Encoding, classes: Mapping[str, int]) -> None:
+    def __init__(
+        self, spec: Spec, encoding: Encoding, classes: Mapping[str, int], derived: Derived | None = None
+    ) -> None:
         super().__init__()
-        self.fields = Fields(spec, encoding)
+        self.fields = Fields(spec, encoding, derived)
         sizes = [*spec.hidden, spec.width]
         first = self.fields.first_layer(sizes[0])
         self.layers = nn.ModuleList([first, *(nn.Linear(a, b) for a, b in pairwise(sizes))])

@@ -39,6 +39,8 @@ class Spec:
     hidden: widths of the hidden layers.
     rare: a category level seen fewer times in training counts as never seen.
     levels: at most so many levels a field, the most frequent ones.
+    statistics_above: a category of more levels also enters by what its levels say about the labels.
+    text_scores: whether a text also enters by the margin of a logistic model on its tokens.
     text_tokens: at most so many tokens of a text are used; the training texts may ask for fewer.
     text_buckets, text_width: so many hash buckets of tokens a field, and dimensions of each.
     epochs, patience: at most so many passes, and so many without progress on validation rows.
@@ -57,6 +59,8 @@ class Spec:
     bins: int = 32
     rare: int = 3
     levels: int = 10_000
+    statistics_above: int = 12
+    text_scores: bool = True
     text_tokens: int = 96
     text_buckets: int = 8_192
     text_width: int = 16
@@ -97,6 +101,7 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "bins": (int, 2, 128),
     "rare": (int, 1, 1_000_000),
     "levels": (int, 1, 1_000_000),
+    "statistics_above": (int, 0, 1_000_000),
     "text_tokens": (int, 1, 1_024),
     "text_buckets": (int, 16, 1 << 22),
     "text_width": (int, 1, 256),
@@ -110,7 +115,7 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "max_rows": (int, 10, 1 << 31),
     "seed": (int, 0, (1 << 63) - 1),
 }
-_KEYS = ("numeric", "body", "hidden", *RANGES)
+_KEYS = ("numeric", "body", "hidden", "text_scores", *RANGES)
 
 
 def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
@@ -120,6 +125,9 @@ def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
                 yield SpecProblem(
                     key, f"{value!r} is not an encoding of numbers", f"known: {', '.join(NUMERIC)}"
                 )
+        elif key == "text_scores":
+            if not isinstance(value, bool):
+                yield SpecProblem(key, f"got {value!r}", "give true or false")
         elif key == "body":
             if value not in BODIES:
                 yield SpecProblem(key, f"{value!r} is no body", f"known: {', '.join(BODIES)}")

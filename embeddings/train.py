@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.derived import Derived
 from embeddings.encode import Encoding
 from embeddings.errors import TrainingError
 from embeddings.network import Fields, Network
@@ -54,6 +55,7 @@ def train(
     validation_inputs: Mapping[str, np.ndarray],
     validation_targets: Mapping[str, np.ndarray],
     *,
+    derived: Derived | None = None,
     device: str = "auto",
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
@@ -66,6 +68,7 @@ def train(
     ----------
     inputs, validation_inputs: as `encoding.batch` gives them, n rows.
     targets, validation_targets: class codes `(n,)` int64 by label, -1 where the label is missing.
+    derived: what the columns `derived` of the inputs are, where they have such.
     device: `auto` takes a GPU where there is one; else a name that torch knows.
     on_epoch: called after each pass with its number, the most there can be, training loss, validation loss.
 
@@ -77,7 +80,7 @@ def train(
     rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
     place = device_of(device)
     with seeded(spec.seed, place):
-        network = Network(spec, encoding, classes).to(place)
+        network = Network(spec, encoding, classes, derived).to(place)
         return fit(spec, network, rows.to(place), validation.to(place), on_epoch)
 
 
@@ -120,6 +123,17 @@ def fit(spec: Spec, network: nn.Module, rows: Rows, validation: Rows, on_epoch: 
             break
     averaged.load_state_dict(kept)
     return Trained(averaged.cpu(), tuple(history), best)
+
+
+def embed(network: Network, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What a trained network on the CPU makes of n rows: `(n, width)` float32."""
+    count = len(next(iter(inputs.values())))
+    blocks = []
+    with torch.no_grad():
+        for at in range(0, count, _JUDGED_AT_ONCE):
+            block = {name: torch.tensor(array[at : at + _JUDGED_AT_ONCE]) for name, array in inputs.items()}
+            blocks.append(network.embed(block).numpy())
+    return np.concatenate(blocks)
 
 
 def judge(network: nn.Module, rows: Rows) -> float:

@@ -163,11 +163,13 @@ _FILE = {
     "variables": Shape(
         "Named expressions: variables.NAME stands for them in this file's conditions.",
         each=Shape(schema={"type": ["string", "number", "boolean"]}),
+        empty=True,
         schema={"propertyNames": {"pattern": f"^{LIST_NAME.pattern}$"}},
     ),
     "lists": Shape(
         "Lists that conditions look values up in, as in `country in embargoed`.",
         each=LISTED,
+        empty=True,
         schema={"propertyNames": {"pattern": f"^{LIST_NAME.pattern}$"}},
     ),
     "rules": Shape("The rules.", many=True, each=RULE),

@@ -18,6 +18,7 @@ class Shape:
     it, a mapping has no other keys than `keys`.
     either: one of these shapes. schema: whatever else JSON Schema says of it, as `{"type": "string"}`.
     needed: the keys that must be there. least: how many items or names at least.
+    empty: nothing at all stands for a mapping or list without anything in it.
     """
 
     about: str = ""
@@ -28,6 +29,7 @@ class Shape:
     schema: Mapping[str, Any] = field(default_factory=dict)
     needed: tuple[str, ...] = ()
     least: int = 0
+    empty: bool = False
 
     def names(self) -> tuple[str, ...]:
         """Give the keys, in their order."""
@@ -65,4 +67,6 @@ def json_schema(shape: Shape) -> dict[str, Any]:
     elif shape.each is not None:
         schema |= {"type": "object", "additionalProperties": json_schema(shape.each)}
         schema |= {"minProperties": shape.least} if shape.least else {}
+    if shape.empty:
+        schema["type"] = [schema["type"], "null"]
     return schema

@@ -162,7 +162,7 @@ class _Reading:
         now = self._now(top["now"]) if "now" in top else {}
         written = form.mapping(("fixtures",), top.get("fixtures", {}), None)
         fixtures = {name: self._values(("fixtures", name), one) for name, one in written.items()}
-        if top and "cases" not in top:
+        if isinstance(self._document.root, dict) and "cases" not in top:
             form.note((), "the file has no cases", "write 'cases:' and a list of them")
         first: dict[str, int] = {}
         for index, row in enumerate(form.sequence(("cases",), top.get("cases", []))):

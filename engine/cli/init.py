@@ -59,6 +59,7 @@ def _from_table(name: str, place: Path, data: Path, label: str) -> tuple[str, ..
     from engine.errors import InputError
     from engine.files import whole_folder
     from engine.project.infer import infer_project
+    from engine.project.schemas import schema_files
 
     if place.exists():
         raise InputError(f"{place} exists already; name a folder that does not")
@@ -67,6 +68,9 @@ def _from_table(name: str, place: Path, data: Path, label: str) -> tuple[str, ..
     place.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(place) as beside:
         (beside / "rules").mkdir()
+        for file, schema in schema_files().items():
+            (beside / file).parent.mkdir(exist_ok=True)
+            (beside / file).write_bytes(schema)
         (beside / "project.yaml").write_text(inferred.project, encoding="utf-8")
         (beside / "rules" / "example.yaml").write_text(inferred.rules, encoding="utf-8")
     return inferred.notes

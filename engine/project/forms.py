@@ -5,8 +5,7 @@ The names of the keys are the readers' own (`engine.project.reading`, `engine.sc
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
 
 from embeddings.spec import BODIES, NUMERIC, RANGES, Spec
 from engine.project.reading import (
@@ -27,25 +26,10 @@ from rules.forms import choice, condition, keyed, text
 from rules.policy import ROW_KEYS
 from rules.shape import Shape
 
-# Where the reader takes nothing for "left out".
-_ABSENT: dict[str, Any] = {"type": "null"}
-
 
 def _maybe(shape: Shape) -> Shape:
-    return Shape(
-        shape.about,
-        either=(
-            Shape(
-                keys=shape.keys,
-                each=shape.each,
-                many=shape.many,
-                schema=shape.schema,
-                needed=shape.needed,
-                least=shape.least,
-            ),
-            Shape(schema=_ABSENT),
-        ),
-    )
+    """Let a section be empty."""
+    return replace(shape, empty=True)
 
 
 def _number(about: str, low: float, high: float, *, whole: bool = False) -> Shape:
@@ -92,6 +76,7 @@ _EMBEDDING = {
     },
     "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
     "body": choice("What teaches the tower that serves.", BODIES, BODIES[0]),
+    "text_scores": Shape("Whether a logistic model reads the texts too.", schema={"type": "boolean"}),
     "hidden": Shape("Widths of the hidden layers.", many=True, least=1,
                     each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
     "without": _names("Fields for the rules alone: the model does not see them."),

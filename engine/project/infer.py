@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.project.reading import class_word
+from engine.project.schemas import modeline
 from engine.schema import NAME, RESERVED
 from engine.values import Refused, read_value
 from rules.errors import nearest
@@ -76,6 +77,7 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
         )
     score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
+        modeline("project"),
         f"name: {_scalar(name)}",
         *([f"id: {identity}"] if identity else []),
         "fields:",
@@ -206,6 +208,7 @@ def _scalar(value: Any) -> str:
 
 def _example(target: str, score: str) -> str:
     return f"""\
+{modeline("rules", 1)}
 filters: example
 rules:
   # A filter on top of the model. In mode shadow it is noted in every decision and changes none; try enforce.

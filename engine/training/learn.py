@@ -5,14 +5,16 @@ report.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embeddings.body import Body, train_body
+from embeddings.derived import INPUT, fit_derived, with_derived
 from embeddings.export import check_parity, export_onnx
 from embeddings.fit import fit_encoding
+from embeddings.train import embed
 from engine.errors import TandemError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES, open_session
@@ -58,15 +60,15 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class _Embedded:
+class Embedded:
     """The encoder, and what it gives for training and validation rows."""
 
     encoder: bytes
     inputs: Inputs  # of validation rows
     train: np.ndarray
     validation: np.ndarray
-    train_inputs: Inputs = field(default_factory=dict)
-    encoding: Encoding | None = None
+    train_inputs: Inputs
+    encoding: Encoding
 
 
 def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) -> Learned:
@@ -75,30 +77,7 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     Deterministic: the same rows, project and seeds give the same bytes.
     """
     training, validation = rows.take(parts.train), rows.take(parts.validation)
-    progress("reading fields", 0.02)
-    spec = replace(project.embedding, slots=slots_of(project))
-    encoding = fit_encoding(spec, _table(training.fields))
-    inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
-    body = train_body(
-        spec,
-        encoding,
-        inputs,
-        training.codes,
-        validation_inputs,
-        validation.codes,
-        on_step=_stages(progress),
-    )
-    trained = body.trained
-    encoder = export_onnx(trained, encoding)
-    difference = check_parity(encoder, trained, _first(validation_inputs, PARITY_ROWS))
-    embedded = _Embedded(
-        encoder,
-        validation_inputs,
-        run_graph(encoder, "embedding", inputs),
-        run_graph(encoder, "embedding", validation_inputs),
-        inputs,
-        encoding,
-    )
+    embedded, body, difference = embed_rows(project, training, validation, progress)
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
         progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
@@ -110,11 +89,48 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     return Learned(
         {
             MODEL: model,
-            ENCODING: canonical_json(encoding.to_json()),
+            ENCODING: canonical_json(embedded.encoding.to_json()),
             SCORES: canonical_json(_scores(project, choices, pad)),
         },
         _report(body, difference, choices, parts),
     )
+
+
+def embed_rows(
+    project: Project, training: Labelled, validation: Labelled, progress: Progress
+) -> tuple[Embedded, Body, float]:
+    """Fix the encoding, train the network, export it; with the largest difference between the two.
+
+    INVARIANT: what a training row's embedding says of the labels comes from other rows. The graph would tell
+    it its own label, so the classifiers learn from what training saw.
+    """
+    progress("reading fields", 0.02)
+    spec = replace(project.embedding, slots=slots_of(project))
+    encoding = fit_encoding(spec, _table(training.fields))
+    inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
+    derived, own = fit_derived(spec, encoding, inputs, training.codes) or (None, None)
+    seen = inputs if own is None else {**inputs, INPUT: own}
+    body = train_body(
+        spec,
+        encoding,
+        seen,
+        training.codes,
+        with_derived(validation_inputs, derived),
+        validation.codes,
+        derived=derived,
+        on_step=_stages(progress),
+    )
+    encoder = export_onnx(body.trained, encoding)
+    difference = check_parity(encoder, body.trained, _first(validation_inputs, PARITY_ROWS))
+    embedded = Embedded(
+        encoder,
+        validation_inputs,
+        run_graph(encoder, "embedding", inputs) if own is None else embed(body.trained.network, seen),
+        run_graph(encoder, "embedding", validation_inputs),
+        inputs,
+        encoding,
+    )
+    return embedded, body, difference
 
 
 def run_graph(model: bytes, output: str, inputs: Inputs) -> np.ndarray:
@@ -160,7 +176,7 @@ def _first(inputs: Inputs, count: int) -> dict[str, np.ndarray]:
 def _candidates(
     project: Project,
     name: str,
-    embedded: _Embedded,
+    embedded: Embedded,
     codes: Mapping[str, np.ndarray],
     validation_codes: Mapping[str, np.ndarray],
 ) -> list[Candidate]:
@@ -183,7 +199,7 @@ def _labelled(embedding: np.ndarray, inputs: Inputs, codes: np.ndarray) -> Rows:
 
 
 def _fused(
-    project: Project, candidates: dict[str, list[Candidate]], embedded: _Embedded
+    project: Project, candidates: dict[str, list[Candidate]], embedded: Embedded
 ) -> tuple[dict[str, Choice], bytes, bool]:
     """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
 
@@ -208,7 +224,7 @@ def _choose(name: str, candidates: Sequence[Candidate]) -> Choice:
 
 
 def _faults(
-    model: bytes, choices: Mapping[str, Choice], widths: Sequence[int], embedded: _Embedded
+    model: bytes, choices: Mapping[str, Choice], widths: Sequence[int], embedded: Embedded
 ) -> tuple[dict[str, str], bool]:
     """Classifiers whose scores differ from scikit-learn's or between batches, with the reason."""
     scores = run_graph(model, "scores", embedded.inputs)

@@ -20,6 +20,7 @@ from rules.analysis.lint import (
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
+from rules.analysis.solver import solver
 from rules.analysis.space import Space
 from rules.analysis.wants import UNKNOWN, Want, subject
 from rules.cases import CaseResult, case_results
@@ -83,7 +84,7 @@ def analyse(
 
 
 def _solver(checked: CheckedRules, solve: bool) -> Any:
-    return None
+    return solver(checked.variables, checked.list_entries) if solve else None
 
 
 def _used_lists(checked: CheckedRules) -> frozenset[str]:

@@ -53,6 +53,9 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
     assert [str(file) for file in files] == sorted(
         [
+            ".tandem/project.schema.json",
+            ".tandem/rules.schema.json",
+            ".tandem/test.schema.json",
             "README.md",
             "data/new-payments.parquet",
             "data/payments.parquet",

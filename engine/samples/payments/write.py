@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from engine.errors import InputError
 from engine.files import whole_folder, write_whole
+from engine.project.schemas import schema_files
 from engine.samples.payments.generate import compromised_terminals, generate, unlabelled
 
 SCAM_WORDS = (
@@ -45,6 +46,7 @@ def write_project(directory: Path, *, rows: int = 40_000, seed: int = 7) -> None
     terminals = compromised_terminals(seed)
     known = {"ROWS": f"{rows:,}", "NEW": f"{new:,}", "SEED": str(seed), "TERMINAL": terminals[0]}
     contents = {target: _filled(name, known) for name, target in _TEMPLATES.items()}
+    contents |= schema_files()
     contents["lists/compromised-terminals.csv"] = "\n".join(["terminal", *terminals, ""]).encode()
     contents["lists/scam-words.txt"] = "\n".join([*SCAM_WORDS, ""]).encode()
     contents["data/payments.parquet"] = _parquet(table.slice(0, rows))

@@ -11,6 +11,7 @@ from engine.cli.tables import read_table
 from engine.errors import InputError
 from engine.project import load_project, parse_project, read_lists, read_rules
 from engine.project.infer import infer_project
+from engine.project.reading import KINDS
 from engine.ruleparts import check_folder
 from rules.errors import CheckFailed
 
@@ -59,7 +60,7 @@ def test_a_project_is_everything_its_file_says() -> None:
     assert (project.labels["bad"].column, project.labels["bad"].positive) == ("status", "late")
     assert project.labels["grade"].classes == ("A+", "B", "C")
     assert project.classifiers["risk"].candidates == ("logistic", "tree")
-    assert len(project.classifiers["grade"].candidates) == 5
+    assert project.classifiers["grade"].candidates == KINDS
     assert (project.embedding.width, len(project.embedding.slots)) == (16, 3)
     assert (project.split.by, project.split.validation, project.split.test) == ("time", 0.1, 1000)
     assert project.data.train == Path("data/loans.parquet")

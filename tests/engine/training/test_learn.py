@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
+from embeddings import Encoding
 from engine.errors import TandemError
 from engine.training.choose import Candidate, Rows, choose, run_candidates
 from engine.training.export import Exported, passthrough
-from engine.training.learn import _Embedded, _fused
-from tests.engine.training.small_project import fitted
+from engine.training.learn import Embedded, _fused, embed_rows, run_graph
+from engine.training.rows import read_labelled
+from engine.training.split import split_rows
+from tests.engine.training.small_project import PROJECT, fitted, small_table, write_project
 from tests.engine.training.tables import embedding_rows
 
 
@@ -23,11 +30,18 @@ def spoilt(candidate: Candidate) -> Candidate:
     )
 
 
-def embedded_candidates(kinds: list[str]) -> tuple[_Embedded, list[Candidate]]:
+def embedded_candidates(kinds: list[str]) -> tuple[Embedded, list[Candidate]]:
     vectors, codes = embedding_rows(2)
     rows = Rows(vectors[:600], codes[:600]), Rows(vectors[600:], codes[600:])
     inputs = {"given": rows[1].embedding}
-    embedded = _Embedded(passthrough(vectors.shape[1]), inputs, rows[0].embedding, rows[1].embedding)
+    embedded = Embedded(
+        passthrough(vectors.shape[1]),
+        inputs,
+        rows[0].embedding,
+        rows[1].embedding,
+        {},
+        Encoding((), (), (), ()),
+    )
     return embedded, run_candidates(kinds, *rows, 2, seed=1)
 
 
@@ -59,3 +73,28 @@ def test_a_candidate_whose_losses_are_no_numbers_is_refused() -> None:
     choice = choose([gone, other])
     assert choice.chosen is other
     assert choice.table()[0]["log_loss"] is None
+
+
+def test_classifiers_are_not_told_what_the_training_rows_labels_were(tmp_path: Path) -> None:
+    """Memos that each stand twice say nothing of labels drawn by a coin: no classifier is sure of any.
+
+    One fitted on what the graph makes of these rows would be, for its tables know them.
+    """
+    rng = np.random.default_rng(0)
+    table = small_table(900)
+    at = table.column_names.index
+    memos = pa.array([f"memo{row // 2}" for row in range(900)])
+    coins = pa.array(np.where(rng.random(900) < 0.5, "yes", "no"))
+    table = table.set_column(at("memo"), "memo", memos).set_column(at("was_lost"), "was_lost", coins)
+    text = PROJECT.replace("text_buckets: 64", "text_buckets: 4096")
+    project = write_project(tmp_path, text=text)
+    rows = read_labelled(project, table, "the table")
+    parts = split_rows(project.split, rows.rows, strata=rows.codes["lost"])
+    training, validation = rows.take(parts.train), rows.take(parts.validation)
+    embedded, _, _ = embed_rows(project, training, validation, lambda _, __: None)
+    model = LogisticRegression(max_iter=1_000).fit(embedded.train, training.codes["lost"])
+    assert roc_auc_score(training.codes["lost"], model.decision_function(embedded.train)) < 0.65
+    # The graph would have told them.
+    told = run_graph(embedded.encoder, "embedding", embedded.train_inputs)
+    model = LogisticRegression(max_iter=1_000).fit(told, training.codes["lost"])
+    assert roc_auc_score(training.codes["lost"], model.decision_function(told)) > 0.75

@@ -119,7 +119,7 @@ def decides(checked: CheckedRules, number: int, value: bool | None) -> bool:
     return value is None and rule.on_unknown == "review"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RULES, min_size=1, max_size=4), st.sampled_from(["first", "priority"]))
 def test_what_is_found_is_so(rules: list[tuple[str, str, str, str]], policy: str) -> None:
     """No record of the domains contradicts a proof, and the reference agrees with every record shown."""
@@ -154,7 +154,7 @@ def test_what_is_found_is_so(rules: list[tuple[str, str, str, str]], policy: str
                 assert value_of(checked, number, finding.record) is None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RULES, min_size=1, max_size=3))
 def test_what_is_so_is_found_or_said_to_be_open(rules: list[tuple[str, str, str, str]]) -> None:
     """A rule that no record fires, and one that fires on all, is reported or left open, and no other is."""

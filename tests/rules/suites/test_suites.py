@@ -62,10 +62,14 @@ def test_a_case_passes_on_the_whole_set(given: str, expect: str) -> None:
 def test_a_case_that_fails_is_told_part_by_part() -> None:
     """Each part at its own place, with what is missing and what was not expected."""
     assert told(case("{amount: 200}", "{outcome: block, fired: [sure], tags: [x], reasons: [L]}")) == [
-        "t.yaml:4:23: case 'c' failed: outcome: expected block, got review; decided by large; fired: large"
-        "; unknown: sure",
-        "t.yaml:4:37: case 'c' failed: fired: expected [sure], got [large]"
-        "; missing: sure; not expected: large",
+        (
+            "t.yaml:4:23: case 'c' failed: outcome: expected block, got review; decided by large"
+            "; fired: large; unknown: sure"
+        ),
+        (
+            "t.yaml:4:37: case 'c' failed: fired: expected [sure], got [large]"
+            "; missing: sure; not expected: large"
+        ),
         "t.yaml:4:51: case 'c' failed: tags: expected [x], got [x, y]; not expected: y",
     ]
 
@@ -89,8 +93,8 @@ def test_a_case_that_fails_is_told_part_by_part() -> None:
         ("fixtures: {a: {}}\ncases: [{name: c, use: b, expect: none}]",
          "t.yaml:2:24: unknown fixture 'b'; known: a"),
         ("now: 2026-01-01\ncases: []",
-         "t.yaml:1:1: 'now' needs a timestamp field 'event_time' that holds the event's time; "
-         "give each case its time under its own field"),
+         ("t.yaml:1:1: 'now' needs a timestamp field 'event_time' that holds the event's time; "
+         "give each case its time under its own field")),
         ("cases: [", "t.yaml:1:9: the file ends inside a value; close every bracket and quote"),
     ],
 )  # fmt: skip
