@@ -27,6 +27,9 @@ check: lint type contracts test
 bench: $(VENV)/.for-bench
 	$(BIN)/python -m benchmarks all
 
+fuzz: $(VENV)/.for-dev
+	$(BIN)/python -m tests.rules.fuzz --minutes 10
+
 docs: $(VENV)/.for-dev
 	$(BIN)/python -m pytest tests/docs
 

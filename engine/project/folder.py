@@ -25,15 +25,14 @@ def load_project(root: Path) -> Project:
     Raises InputError where there is no such file, CheckFailed with every problem of it otherwise.
     """
     path = Path(root) / FILE
-    try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, where a file was expected")
+    if not path.exists():
         raise InputError(
             f"{path}: no such file; a project is a folder with a {FILE} in it "
             "(name the folder with --project, or make one with 'tandem init')"
-        ) from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, where a file was expected") from None
+        )
+    text = read_rule_file(path, FILE)
     return parse_project(text, root=Path(root))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from engine.project import parse_project
@@ -21,6 +20,7 @@ from rules.files import read_filters
 from rules.reader import read_yaml
 from rules.shape import Shape
 from rules.suites import read_suites
+from tests.rules.fuzz.drawn import drawn
 
 ROOT = Path(__file__).parents[3]
 VALIDATORS = {kind: Draft202012Validator(file_schema(kind)) for kind in FORMS}
@@ -143,32 +143,6 @@ def test_what_is_right_is_taken_by_both(kind: str, text: str) -> None:
 def test_what_is_wrong_is_refused_by_both(kind: str, text: str) -> None:
     """By the reader and by the schema."""
     assert refused(kind, text) == (True, True)
-
-
-VALUES = st.one_of(
-    st.sampled_from(["", "x", "a", "true", "before", "first", "x y", "a|b", "2026-11-01", "amount > 1"]),
-    st.sampled_from([None, True, False, 0, 1, -1, 0.5, 1.5, 2**40]),
-    st.sampled_from(
-        [[], {}, ["x"], ["x", "x"], [1], {"x": 1}, {"x": 0.5}, {"x": ["y"]}, {"file": "lists/a"}]
-    ),
-)
-
-
-def drawn(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Draw values that are of a shape, more or less."""
-    shapes = [one for one in (shape, *shape.either) if one.keys or one.each]
-    choices: list[st.SearchStrategy[Any]] = [VALUES]
-    if enum := shape.schema.get("enum"):
-        choices = [st.sampled_from(enum), st.sampled_from(enum), VALUES]
-    for one in shapes if depth < 5 else []:
-        keys = {key: drawn(below, depth + 1) for key, below in one.keys.items()}
-        if keys:
-            needed = {key: keys.pop(key) for key in one.needed}
-            choices += [st.fixed_dictionaries(needed, optional=keys)] * 4
-        elif one.each is not None:
-            each = drawn(one.each, depth + 1)
-            choices += [st.lists(each, max_size=2) if one.many else st.dictionaries(st.just("x"), each)] * 4
-    return st.one_of(choices)
 
 
 @pytest.mark.parametrize("kind", FORMS)
