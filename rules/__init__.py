@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rules.analysis import analyse
     from rules.cases import run_cases
     from rules.check import check_rules
     from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
     from rules.expression import CheckedExpression, Variable
     from rules.files import Filters, Rule
+    from rules.findings import Finding
     from rules.lists import ListValues
     from rules.loaded import LoadedRules, load
     from rules.policy import Policy
@@ -41,6 +43,7 @@ _PLACES = {
     "ExpressionProblem": "errors",
     "ExpressionProblems": "errors",
     "Filters": "files",
+    "Finding": "findings",
     "ListValues": "lists",
     "LoadedRules": "loaded",
     "Policy": "policy",
@@ -52,6 +55,7 @@ _PLACES = {
     "Variable": "expression",
     "Verdict": "verdict",
     "Verdicts": "verdict",
+    "analyse": "analysis",
     "check_rules": "check",
     "join_lists": "verdict",
     "load": "loaded",
@@ -71,6 +75,7 @@ __all__ = [
     "ExpressionProblem",
     "ExpressionProblems",
     "Filters",
+    "Finding",
     "ListValues",
     "LoadedRules",
     "Policy",
@@ -82,6 +87,7 @@ __all__ = [
     "Variable",
     "Verdict",
     "Verdicts",
+    "analyse",
     "check_rules",
     "join_lists",
     "load",
