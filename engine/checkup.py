@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class Checkup:
         return data
 
 
-def check_up(project: Path, *, notes: bool, coverage: bool) -> Checkup:
+def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Checkup:
     """Check project.yaml and the rule files, run their tests, and analyse the rules.
 
     Raises nothing for what is wrong in the files: that is what it tells.
@@ -76,7 +77,7 @@ def check_up(project: Path, *, notes: bool, coverage: bool) -> Checkup:
         return Checkup(name, problems=failed.problems)
     results = case_results(checked)
     cases, wrong = check_suites(loaded, checked)
-    analysis = analyse(checked, results=results, notes=notes)
+    analysis = analyse(checked, now=now, results=results, notes=notes)
     return Checkup(
         name,
         files=len(checked.files),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,9 @@ def command(
     from engine.checkup import check_up
 
     def check() -> Checkup:
-        found = check_up(project, notes=notes or as_json or bool(sarif), coverage=coverage)
+        found = check_up(
+            project, now=datetime.now(UTC), notes=notes or as_json or bool(sarif), coverage=coverage
+        )
         _show(found, as_json=as_json, strict=strict, sarif=sarif)
         return found
 

@@ -52,13 +52,16 @@ def report_conflicts(
     """Report rules of one file that fire on the same record: an error where only one may."""
     files: dict[str, list[Subject]] = defaultdict(list)
     for subject in subjects:
-        if subject.enforced:
+        if subject.decides and (subject.unhindered or subject.filters.hit_policy == "unique"):
             files[f"{subject.filters.document.file} {subject.checked.rule.stage}"].append(subject)
     for group in files.values():
+        group = [one for one in group if one.enforced]
+        if not group:
+            continue
         if group[0].filters.hit_policy == "unique":
             _report_overlaps(report, questioner, group)
         elif notes:
-            _report_disagreements(report, questioner, [one for one in group if one.decides])
+            _report_disagreements(report, questioner, group)
 
 
 def _same(questioner: Questioner, earlier: Subject, later: Subject) -> bool | None:
@@ -73,22 +76,24 @@ def _same(questioner: Questioner, earlier: Subject, later: Subject) -> bool | No
 
 
 def _report_overlaps(report: Report, questioner: Questioner, group: Sequence[Subject]) -> None:
-    """Say which rules of a `unique` file fire together."""
-    separate = apart([questioner.formula(subject.fires) for subject in group], questioner.full)
+    """Say which rules of a `unique` file decide together."""
+    wants = [subject.decides for subject in group if subject.decides]
+    separate = apart([questioner.formula(want) for want in wants], questioner.full)
     for place, later in enumerate(group):
         over: list[tuple[Subject, Mapping[str, Any]]] = []
+        stops = [stop.opposite for stop in later.stops]
         for before, earlier in enumerate(group[:place]):
-            if separate[before, place]:
+            if separate[before, place] or earlier.fires in later.stops:
                 continue
             # The first record is shown; the others only have to be there.
-            answer = questioner.ask([later.fires, earlier.fires], shown=not over)
-            if answer.record is not None:
+            answer = questioner.ask([wants[place], wants[before], *stops], shown=not over)
+            if answer.record is not None and earlier.reaches_all and later.reaches_all:
                 over.append((earlier, answer.record))
             elif not answer.impossible:
-                report.open(later, "overlap", f"whether '{later.id}' and '{earlier.id}' fire on one record")
+                report.open(later, "overlap", f"whether '{later.id}' and '{earlier.id}' decide one record")
         if over:
             names = listed(subject.id for subject, _ in over)
-            message = f"'{later.id}' fires together with {names}, and hit_policy is unique"
+            message = f"'{later.id}' decides together with {names}, and hit_policy is unique"
             hint = "let their conditions exclude each other"
             report.about(later, "overlap", ERROR, message, hint, record=over[0][1])
 

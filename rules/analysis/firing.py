@@ -33,7 +33,9 @@ def report_firing(
                 )
             elif answer.record is None:
                 report.open(subject, "never-fires", f"whether '{subject.id}' can fire")
-        elif not facts.met(subject.fires.opposite).any() and not _stated(subject.checked):
+        elif subject.reaches_all and not _stated(subject.checked):
+            if facts.met(subject.fires.opposite).any():
+                continue
             answer = questioner.ask([subject.fires.opposite])
             if answer.impossible:
                 otherwise = "false or unknown" if subject.fires.result == TRUE else "false"

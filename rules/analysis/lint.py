@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rules.analysis.questions import Questioner
@@ -11,7 +12,10 @@ from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule
 from rules.findings import WARNING
+from rules.functions.clock import format_timestamp
 from rules.variables import unused
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def report_lacking(
@@ -87,6 +91,18 @@ def report_unused_variables(report: Report) -> None:
             report.at(
                 filters.document, written.path, "unused-variable", WARNING, message, "delete it", key=True
             )
+
+
+def report_expired(report: Report, rules: Sequence[CheckedRule], now: datetime) -> None:
+    """Report exceptions whose end has passed: they keep the rule from nothing any more."""
+    moment = (now - _EPOCH) // timedelta(microseconds=1)
+    for rule in rules:
+        for one in rule.rule.suppressions:
+            if one.expires is not None and one.expires <= moment:
+                day = format_timestamp(one.expires).split("T")[0]
+                message = f"the exception of '{rule.id}' for {one.text} expired on {day}"
+                path = (*one.path, "expires")
+                report.at(rule.document, path, "expired", WARNING, message, f"delete it, or ask {one.owner}")
 
 
 def _written(rule: CheckedRule, key: str) -> bool:

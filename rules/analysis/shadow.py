@@ -110,12 +110,12 @@ def _seen(
 
     `own` and `claims` are `(records,)` and `(deciding rules, records)` bool.
     """
-    rank = deciding.index(pursuit.subject)
+    stronger = np.array([pursuit.subject.weaker(one) for one in deciding])
     missed = True
     for place in places:
         if not own[place]:
             continue
-        by = claims[:rank, place].nonzero()[0].tolist()
+        by = (claims[:, place] & stronger).nonzero()[0].tolist()
         if not by:
             return True
         missed = missed and all(deciding[one].number in pursuit.blockers for one in by)
@@ -163,7 +163,7 @@ def _fewest(questioner: Questioner, pursuit: _Pursuit) -> list[Subject]:
 
 
 def _stronger(pursuit: _Pursuit, deciding: Sequence[Subject]) -> list[Subject]:
-    return [one for one in deciding if one.unhindered and one.strength < pursuit.subject.strength]
+    return [one for one in deciding if one.unhindered and pursuit.subject.weaker(one)]
 
 
 def _opposites(subjects: Iterable[Subject]) -> list[Want]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rules.checked_rules import CheckedRule
+from rules.checked_rules import CheckedRule, CheckedRules
 from rules.files import Filters
 
+LATER = 10**9  # more than any rank: rules before the model decide first
 TRUE, FALSE, UNKNOWN = "true", "false", "unknown"
 NOT_TRUE, NOT_FALSE, NOT_UNKNOWN = "not true", "not false", "not unknown"
 _ALLOWED: dict[str, tuple[bool | None, ...]] = {
@@ -40,8 +41,9 @@ class Want:
 class Subject:
     """One rule that runs; `number` is its place among the conditions.
 
-    `fires` says where it fires, `decides` where it has an outcome to give, if it ever has; of those that
-    decide, the least `strength` wins.
+    `fires` says where it fires, `decides` where it has an outcome to give, if it ever has. Of the rules that
+    decide, the one of the lowest rank wins: this one's lies between `strength` and `weakness`. `stops` are
+    where rules fire that keep it from acting.
     """
 
     number: int
@@ -49,7 +51,9 @@ class Subject:
     filters: Filters
     fires: Want
     decides: Want | None
-    strength: tuple[int, ...]
+    strength: int
+    weakness: int
+    stops: tuple[Want, ...] = ()
 
     @property
     def id(self) -> str:
@@ -62,7 +66,16 @@ class Subject:
     @property
     def unhindered(self) -> bool:
         """Whether nothing but its condition keeps the rule from deciding."""
-        return self.enforced and self.checked.rule.rollout is None and not self.checked.suppressions
+        return self.enforced and self.reaches_all and not self.stops
+
+    @property
+    def reaches_all(self) -> bool:
+        """Whether it acts on every record that its condition holds for."""
+        return self.checked.rule.rollout is None and not self.checked.suppressions
+
+    def weaker(self, other: Subject) -> bool:
+        """Whether the other decides wherever both would."""
+        return other.weakness < self.strength
 
     @property
     def effect(self) -> tuple[object, ...]:
@@ -73,10 +86,28 @@ class Subject:
         return (*does, rule.rollout, tuple(one.condition.text for one in self.checked.suppressions))
 
 
-def subject(number: int, checked: CheckedRule, filters: Filters) -> Subject:
-    """Give a rule's part in the analysis."""
+def subjects(checked: CheckedRules) -> tuple[Subject, ...]:
+    """Give the rules that run, in order."""
+    of_file = {filters.document.file: filters for filters in checked.filters}
+    stops: dict[str, tuple[Want, ...]] = {}
+    made = []
+    for number, rule in enumerate(checked.rules):
+        if rule.rule.mode == "off":
+            continue
+        stage = rule.rule.stage
+        one = _subject(number, rule, of_file[rule.document.file], stops.get(stage, ()))
+        made.append(one)
+        if rule.rule.stop and one.enforced:
+            stops[stage] = (*stops.get(stage, ()), one.fires)
+    return tuple(made)
+
+
+def _subject(number: int, checked: CheckedRule, filters: Filters, stops: tuple[Want, ...]) -> Subject:
     rule = checked.rule
-    on_unknown = rule.on_unknown in ("fire", "review")
-    fires = Want(number, NOT_FALSE if on_unknown else TRUE)
+    fires = Want(number, NOT_FALSE if rule.on_unknown in ("fire", "review") else TRUE)
     decides = fires if rule.decide else Want(number, UNKNOWN) if rule.on_unknown == "review" else None
-    return Subject(number, checked, filters, fires, decides, (rule.stage != "before", checked.rank.decides))
+    ranks = [checked.rank.decides] if rule.decide else []
+    ranks += [checked.rank.reviews] if rule.on_unknown == "review" else []
+    after = LATER if rule.stage != "before" else 0
+    strength, weakness = after + min(ranks, default=0), after + max(ranks, default=0)
+    return Subject(number, checked, filters, fires, decides, strength, weakness, stops)

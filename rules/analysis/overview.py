@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rules.analysis.deciding import report_conflicts, report_duplicates
@@ -11,6 +12,7 @@ from rules.analysis.facts import Facts
 from rules.analysis.firing import report_firing, report_ranges, report_row_by_row
 from rules.analysis.formula import Formula
 from rules.analysis.lint import (
+    report_expired,
     report_lacking,
     report_unstated,
     report_unused_lists,
@@ -22,7 +24,8 @@ from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
 from rules.analysis.solver import solver
 from rules.analysis.space import Space
-from rules.analysis.wants import UNKNOWN, Want, subject
+from rules.analysis.wants import UNKNOWN, Want
+from rules.analysis.wants import subjects as subjects_of
 from rules.cases import CaseResult, case_results
 from rules.checked_rules import CheckedRules
 from rules.expression import ListName, walk
@@ -42,6 +45,7 @@ class Analysis:
 def analyse(
     checked: CheckedRules,
     *,
+    now: datetime | None = None,
     results: Mapping[str, Sequence[CaseResult]] | None = None,
     solve: bool = True,
     notes: bool = True,
@@ -49,21 +53,16 @@ def analyse(
 ) -> Analysis:
     """Analyse rules that checked.
 
-    `results` are those of their inline tests, if they are known already. With `solve`, a solver is asked
-    what intervals cannot settle, if it is installed; `notes` adds what need not be changed. The same rules
-    and seed give the same analysis.
+    Exceptions that have expired by `now` are reported, if it is given. `results` are those of the inline
+    tests, if they are known already. With `solve`, a solver is asked what cells leave open, if it is
+    installed; `notes` adds what need not be changed. The same rules and seed give the same analysis.
     """
     results = case_results(checked) if results is None else results
     report = Report(checked)
     rules = checked.rules
     lists = checked.list_entries
     space = Space([rule.condition.node for rule in rules], checked.variables, lists)
-    of_file = {filters.document.file: filters for filters in checked.filters}
-    subjects = tuple(
-        subject(number, rule, of_file[rule.document.file])
-        for number, rule in enumerate(rules)
-        if rule.rule.mode != "off"
-    )
+    subjects = subjects_of(checked)
     facts = Facts([rule.condition for rule in rules], space, checked.variables, lists, seed)
     questioner = Questioner([rule.condition for rule in rules], space, facts, lists, _solver(checked, solve))
     aims: list[Formula] = [questioner.formula(one.fires) for one in subjects]
@@ -78,6 +77,8 @@ def analyse(
     report_ranges(report, rules, space)
     report_row_by_row(report, rules)
     report_lacking(report, rules, results)
+    if now is not None:
+        report_expired(report, rules, now)
     report_unused_lists(report, _used_lists(checked))
     report_unused_variables(report)
     return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
