@@ -91,7 +91,9 @@ _SPLIT = {
     "validation": _number("Below 1 a share, from 1 on a number of rows.", 0.001, 1e9),
     "test": _number("Below 1 a share, from 1 on a number of rows.", 0, 1e9),
     "seed": _number("What the draw hangs on.", 0, 2**32 - 1, whole=True),
-    "field": _name("For by: time: the timestamp field."),
+    "field": _name(
+        "For by: time the timestamp field, for by: group the column whose equal values stay together."
+    ),
 }
 _DATA = {
     "train": _name("Labelled rows: Parquet, CSV or JSON Lines, from the project's folder."),

@@ -27,7 +27,7 @@ KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "n
 LABEL_KEYS = ("column", "positive", "classes")
 CLASSIFIER_KEYS = ("label", "candidates")
 SPLIT_KEYS = ("by", "field", "validation", "test", "seed")
-SPLITS = ("random", "time", "order")
+SPLITS = ("random", "time", "order", "group")
 DATA_KEYS = ("train", "test")
 EVALUATION_KEYS = ("label", "acted", "value")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -203,7 +203,12 @@ def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
     field = form.name(("split", "field"), body) or None
     if by == "time" and field is None:
         form.note(("split",), "a split by time needs 'field', the name of a timestamp field", key=True)
-    if field is not None and schema is not None:
+    if by == "group" and field is None:
+        hint = "as split: {by: group, field: customer_id}; it may be any column of the training table"
+        form.note(
+            ("split",), "a split by group needs 'field', the column whose equal values stay together", hint
+        )
+    if by != "group" and field is not None and schema is not None:
         times = [item.name for item in schema.fields if item.type == "timestamp"]
         form.known(("split", "field"), "timestamp field", field, times)
     return Split(

@@ -50,7 +50,8 @@ class Split:
     """How one file becomes training, validation and test rows.
 
     `validation` and `test` below 1 are shares of the rows; from 1 on they are numbers of rows. `time` puts
-        the latest rows by `field` into test, `order` the last rows of the file, `random` a seeded draw.
+        the latest rows by `field` into test, `order` the last rows of the file, `random` a seeded draw,
+        `group` a draw of whole groups: rows of one value in the column `field`.
     """
 
     by: str = "random"

@@ -18,6 +18,7 @@ from engine.decide import Runtime
 from engine.errors import InputError
 from engine.evaluation.evaluate import evaluate_rows
 from engine.ruleparts import check_folder, rule_parts
+from engine.training.repeats import warnings_of
 from engine.training.reuse import (
     EVALUATION,
     canonical_json,
@@ -114,7 +115,9 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
         check_codes(label, rows.codes[name], values_shown(label, table), source)
     times = _times(project, rows)
     strata = next(iter(rows.codes.values()))
-    parts = split_rows(project.split, rows.rows, strata=strata, times=times, test=test)
+    parts = split_rows(
+        project.split, rows.rows, strata=strata, times=times, groups=_groups(project, rows, source), test=test
+    )
     for part, chosen in (("training", parts.train), ("validation", parts.validation)):
         for name, label in project.labels.items():
             counts = np.bincount(
@@ -127,7 +130,15 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
                     f"{source}: label '{name}': no {part} row is of class '{absent}' after the split by "
                     f"{project.split.by}; give more rows, or change 'split' in project.yaml"
                 )
-    return rows, parts
+    judged = {"validation": parts.validation, "test": parts.test}
+    repeats = warnings_of(rows.fields, parts.train, judged)
+    return replace(rows, warnings=(*rows.warnings, *repeats)), parts
+
+
+def _groups(project: Project, rows: Labelled, source: str) -> np.ndarray | None:
+    if project.split.by == "group" and rows.groups is None:
+        raise InputError(f"{source}: no column '{project.split.field}', by which project.yaml splits")
+    return rows.groups
 
 
 def _times(project: Project, rows: Labelled) -> np.ndarray | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Labelled:
     unlabelled: int  # of these, readable rows without any label
     problems: Mapping[str, int] = field(default_factory=dict)  # 'field: message' of the rejected rows → rows
     warnings: tuple[str, ...] = ()
+    groups: np.ndarray | None = None  # `(n,)` int64, where the split is by group: equal numbers stay together
 
     @property
     def rows(self) -> int:
@@ -48,9 +49,8 @@ class Labelled:
         """Some of the rows, in the order given."""
         fields = self.fields.take(pa.array(rows, pa.int64()))
         codes = {name: codes[rows] for name, codes in self.codes.items()}
-        return Labelled(
-            fields, codes, self.read, self.rejected, self.unlabelled, self.problems, self.warnings
-        )
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, fields=fields, codes=codes, groups=groups)
 
     def counts(self) -> dict[str, Any]:
         """What was read and left out, JSON-able."""
@@ -92,6 +92,7 @@ def read_labelled(project: Project, table: pa.Table, source: str) -> Labelled:
         int((~labelled).sum()),
         dict(problems.most_common(20)),
         _warnings(project.schema, table, fields, project.labels),
+        _groups(project, table, used),
     )
 
 
@@ -112,6 +113,20 @@ def _normal(
     whole = pa.Table.from_batches(batches).combine_chunks().to_batches()
     fields = whole[0] if whole else batches[0].slice(0, 0)
     return fields, np.concatenate(kept), rejects
+
+
+def _groups(project: Project, table: pa.Table, used: np.ndarray) -> np.ndarray | None:
+    """A number for each value of the split's column; a missing value is a group of its own."""
+    name = project.split.field
+    if project.split.by != "group" or name not in table.column_names:
+        return None
+    encoded = pa.chunked_array([table.column(name).combine_chunks()]).dictionary_encode().combine_chunks()
+    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes: np.ndarray = np.asarray(numbers, np.int64)[used]
+    alone = codes < 0
+    codes[alone] = len(encoded.dictionary) + np.arange(int(alone.sum()))
+    return codes
 
 
 def _check_columns(schema: Schema, table: pa.Table, source: str) -> None:

@@ -30,12 +30,14 @@ def split_rows(
     *,
     strata: np.ndarray | None = None,
     times: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     test: bool = True,
 ) -> Parts:
     """Split `rows` rows as the project says; without `test`, only into training and validation.
 
     `strata` `(rows,)` int64: a random draw takes the same share of each value. `times` `(rows,)` int64: the
-    latest rows are the test, those before them validation; rows of equal time keep the file's order.
+    latest rows are the test, those before them validation; rows of equal time keep the file's order. `groups`
+    `(rows,)` int64: rows of equal number stay together, so the parts are only about as large as asked.
     """
     held_out = _count(split.test, rows) if test else 0
     validation = _count(split.validation, rows)
@@ -46,6 +48,8 @@ def split_rows(
         )
     if split.by == "random":
         return _drawn(split.seed, rows, strata, validation / rows, held_out / rows)
+    if split.by == "group":
+        return _grouped(split.seed, _required_groups(groups), validation, held_out)
     order = np.arange(rows) if split.by == "order" else np.argsort(_required(times), kind="stable")
     cut = rows - held_out
     return Parts(
@@ -65,6 +69,36 @@ def _drawn(seed: int, rows: int, strata: np.ndarray | None, validation: float, t
             part.append(rows_of_part)
     train, validated, tested = (np.sort(np.concatenate(part)) for part in parts)
     return Parts(train, validated, tested)
+
+
+def _grouped(seed: int, groups: np.ndarray, validation: int, held_out: int) -> Parts:
+    """Draw whole groups: for the test until it is full, then for validation, the rest for training.
+
+    A group that would overfill a part by more than it fills goes to training.
+    """
+    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    part = np.zeros(len(sizes), np.int64)
+    left = {2: held_out, 1: validation}
+    for group in np.random.default_rng(seed).permutation(len(sizes)).tolist():
+        for which, wanted in left.items():
+            if wanted > 0 and sizes[group] < 2 * wanted:
+                part[group] = which
+                left[which] -= int(sizes[group])
+                break
+    of_row = part[numbers]
+    train, validated, tested = (np.flatnonzero(of_row == which) for which in (0, 1, 2))
+    if min(len(train), len(validated)) == 0 or (held_out and len(tested) == 0):
+        raise InputError(
+            f"split: {len(sizes)} groups cannot be shared out: the largest has {sizes.max()} "
+            f"of {len(groups)} rows; split by another column, or give rows of more groups"
+        )
+    return Parts(train, validated, tested)
+
+
+def _required_groups(groups: np.ndarray | None) -> np.ndarray:
+    if groups is None:
+        raise InputError("split: by group needs a column of the training table; name it as 'field'")
+    return groups
 
 
 def _count(share: float, rows: int) -> int:

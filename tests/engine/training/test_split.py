@@ -72,3 +72,23 @@ def test_held_out_rows_that_leave_none_to_learn_from_are_refused() -> None:
         InputError, match="50 validation and 60 test rows leave none of 100 for training; lower"
     ):
         split_rows(Split("random", 50, 60), 100)
+
+
+def test_groups_stay_together() -> None:
+    """No group is in two parts; the parts are about as large as asked; the seed decides the draw."""
+    groups = np.random.default_rng(0).integers(0, 150, 1_000)
+    split = Split("group", 0.15, 0.2, seed=3, field="customer")
+    parts = split_rows(split, 1_000, groups=groups)
+    sets = [set(groups[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
+    assert len(sets[0] | sets[1] | sets[2]) == sum(map(len, sets))
+    assert sorted(np.concatenate([parts.train, parts.validation, parts.test])) == list(range(1_000))
+    assert abs(len(parts.test) - 200) < 15
+    assert abs(len(parts.validation) - 150) < 15
+    assert np.array_equal(split_rows(split, 1_000, groups=groups).test, parts.test)
+
+
+@pytest.mark.parametrize("groups", [np.zeros(100, np.int64), None])
+def test_groups_that_cannot_be_shared_out_are_refused(groups: np.ndarray | None) -> None:
+    """One group of all rows, and no groups at all."""
+    with pytest.raises(InputError, match=r"1 groups cannot be shared out|by group needs a column"):
+        split_rows(Split("group", 0.1, 0.2, field="customer"), 100, groups=groups)
