@@ -33,6 +33,9 @@ MAX_CHARACTERS = 20_000
 # The library reads a text up to its first NUL, and cannot take half a surrogate pair.
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
+_HAS = re.compile(r"\bhas\s*\(\s*([A-Za-z_][\w.]*)\s*\)")
+_QUOTED = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
+
 _EQUALITIES = ("equals", "not_equals", "in_list")
 
 __all__ = ["MAX_CHARACTERS", "Checker", "decode"]
@@ -82,6 +85,7 @@ class Checker:
                 line, column, "a character that no text may hold (NUL, or half a surrogate pair)"
             )
             raise ExpressionProblems(text, [problem])
+        self._refuse_has(text)
         try:
             return self._built(text, trees.read(self._compile(text)), expected)
         except UnreadableExpression:
@@ -102,6 +106,19 @@ class Checker:
             hint = "compare it with something" if expected == ("bool",) else ""
             raise ExpressionProblems(text, [ExpressionProblem(1, 1, message, hint)])
         return express(text, node)
+
+    def _refuse_has(self, text: str) -> None:
+        """Refuse has() of a field: CEL knows it of maps, and takes has(a.b) for the field `a.b` itself."""
+        if "has" not in text:
+            return
+        bare = _QUOTED.sub(lambda found: " " * len(found[0]), text)
+        problems = [
+            _placed(text, Trouble(found.start(), "has() asks a map", f"of a field, write {found[1]} != null"))
+            for found in _HAS.finditer(bare)
+            if found[1] in self.variables
+        ]
+        if problems:
+            raise ExpressionProblems(text, problems)
 
     def _refuse_impossible(self, text: str, node: Node) -> None:
         """Refuse comparing a variable whose values are known with a text that is none of them."""

@@ -10,10 +10,9 @@ from rules.errors import ExpressionProblem, nearest
 from rules.expression import CIDR
 from rules.foreign import FUNCTIONS
 
-MACROS = ("all", "exists", "exists_one", "filter", "has", "map")
-SUPPORTED = sorted(
-    {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and name[0] != "@"} - {"@max", "@min"}
-)
+_MACROS = ("all", "exists", "exists_one", "filter", "map")
+_NAMES = {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and "@" not in name}
+SUPPORTED = sorted({*_NAMES, *_MACROS, "has", "greatest", "least"})
 
 _ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*)' \(in container '.*'\)")
@@ -56,6 +55,9 @@ _FUNCTION_WORDS = {
     "hour": "getHours",
 }
 _CALLS = {
+    **dict.fromkeys(("all", "exists", "exists_one"), "write it after a list: [1, 2].exists(x, x == count)"),
+    **dict.fromkeys(("map", "filter"), "write it after a list: [1, 2].map(x, x + 1)"),
+    **dict.fromkeys(("greatest", "least"), "write math.greatest(x, y)"),
     **dict.fromkeys(("contains", "startsWith", "endsWith"), "write it after the text: memo.contains('x')"),
     "matches": "write it after the text: memo.matches('^[A-Z]+$')",
     **dict.fromkeys(("lowerAscii", "upperAscii", "trim"), "write it after the text: memo.trim()"),
@@ -189,24 +191,30 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
         return f"a {plain[0]} has no elements to select by [{plain[1]}]", ""
     if len(plain) == 2 and not operator.isalpha():
         verb = "compare" if function in ("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_") else "combine"
-        hint = ""
-        if verb == "compare" and "timestamp" in plain:
-            hint = "write a moment as timestamp('2026-11-01T00:00:00Z')"
-        elif verb == "compare" and "bool" in plain:
-            hint = "a bool is true or false, and a condition by itself: x or !x"
-        elif "string" in plain:
-            hint = (
-                "a number in quotes is text"
-                if verb == "compare"
-                else "convert one: string(…), int(…) or double(…)"
-            )
+        hint = _unlike(verb, plain)
         return f"cannot {verb} {plain[0]} with {plain[1]} by '{operator}'", hint
     if operator == "in" and len(plain) == 2:
         article = "an" if plain[0] == "int" else "a"
         if plain[1] == CIDR:
             return f"{article} {plain[0]} is no IP address", "IP networks hold addresses written as text"
         return f"{article} {plain[0]} cannot be looked for in {plain[1]}", ""
-    return f"'{operator}' does not take ({', '.join(plain)})", ""
+    hint = "write its values in a list: '%s'.format([x, y])" if operator == "format" else ""
+    return f"'{operator}' does not take ({', '.join(plain)})", hint
+
+
+def _unlike(verb: str, plain: list[str]) -> str:
+    """The hint for two values that an operator does not take together."""
+    if "duration" in plain or ("timestamp" in plain and {"int", "double"} & set(plain)):
+        return "write a length of time as duration('36h')"
+    if verb == "compare" and "timestamp" in plain:
+        return "write a moment as timestamp('2026-11-01T00:00:00Z')"
+    if verb == "compare" and "bool" in plain:
+        return "a bool is true or false, and a condition by itself: x or !x"
+    if "string" not in plain:
+        return ""
+    return (
+        "a number in quotes is text" if verb == "compare" else "convert one: string(…), int(…) or double(…)"
+    )
 
 
 def _character(source: str, line: int, column: int, token: str) -> ExpressionProblem:

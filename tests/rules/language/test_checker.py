@@ -92,6 +92,36 @@ def test_equal_nodes_have_equal_bytes() -> None:
         ("flag\n&& country == '𝄞' &&\n  agee > 1", "3:3: unknown field 'agee'; did you mean 'age'?"),
         ("flag &&\r\n agee > 1", "2:2: unknown field 'agee'; did you mean 'age'?"),
         ("country.lower() == 'a'", "1:9: unknown function 'lower'; did you mean 'lowerAscii'?"),
+        ("has(amount)", "1:1: has() asks a map; of a field, write amount != null"),
+        (
+            "memo == 'has(age)' && has( scores.fraud )".replace("memo", "country"),
+            "1:26: has() asks a map; of a field, write scores.fraud != null",
+        ),
+        ("[age].map(x, x) == [1] && size([age]) > agee", "1:41: unknown field 'agee'; did you mean 'age'?"),
+        ("[1, age].map(x, x + 1)", "1:13: a list stands alone; lists belong on the right of 'in'"),
+        ("b'a'", "1:1: this gives a bytes; a bool is needed; compare it with something"),
+        ("{'a': age}.a.b > 1", "1:13: a int has no parts to select with '.'"),
+        (
+            "codes.exists(c, country == c)",
+            "1:25: cannot compare string with int by '=='; a number in quotes is text",
+        ),
+        (
+            "[1, 2].exists(age > 1)",
+            "1:8: 'exists' is not called like this; write it after a list: [1, 2].exists(x, x == count)",
+        ),
+        (
+            "country.format(age) == 'a'",
+            "1:15: 'format' does not take (string, int); write its values in a list: '%s'.format([x, y])",
+        ),
+        ("at.getHours(2) > 1", "1:12: 'getHours' does not take (timestamp, int)"),
+        (
+            "at + 3600 > at",
+            "1:4: cannot combine timestamp with int by '+'; write a length of time as duration('36h')",
+        ),
+        (
+            "at - at > 3600",
+            "1:9: cannot compare duration with int by '>'; write a length of time as duration('36h')",
+        ),
         ("amount = 1", "1:8: unexpected '='; write == to compare"),
         ("amount > 1 and flag", "1:12: unexpected 'and'; write && for and"),
         ("not flag", "1:5: unexpected 'flag'; write !(…) for not"),
