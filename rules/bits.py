@@ -17,6 +17,9 @@ INVARIANT: every true row is possible; the two are one array, not only equal, wh
 AT_ONCE = 8
 """Planes read back in one go: enough to be worth a call, few enough to stay in the cache."""
 
+SPARSE = 4
+"""Where one byte in so many has a bit set, or more, all are unpacked."""
+
 
 def pack(mask: np.ndarray) -> Plane:
     """Pack a bool mask."""
@@ -32,9 +35,19 @@ def rows_of(planes: Sequence[Plane], start: int, rows: int) -> list[np.ndarray]:
         stacked = np.concatenate(some)
         if rows % 8:
             stacked[width // 8 - 1 :: width // 8] &= (1 << rows % 8) - 1
-        places = np.flatnonzero(np.unpackbits(stacked, bitorder="little").view(np.bool_))
+        places = _set_bits(stacked)
         ends = np.searchsorted(places, np.arange(len(some) + 1) * width).tolist()
         places = np.remainder(places, width, out=places) if width & (width - 1) else places & (width - 1)
         numbers = (places + start).astype(np.int32)
         found += [numbers[ends[place] : ends[place + 1]] for place in range(len(some))]
     return found
+
+
+def _set_bits(plane: Plane) -> np.ndarray:
+    """Number the bits that are set; where few bytes have any, only those are unpacked."""
+    held = np.flatnonzero(plane != 0)
+    if len(held) * SPARSE > len(plane):
+        return np.flatnonzero(np.unpackbits(plane, bitorder="little").view(np.bool_))
+    bits = np.flatnonzero(np.unpackbits(plane[held], bitorder="little").view(np.bool_))
+    numbers: np.ndarray = (held[bits >> 3] << 3) + (bits & 7)
+    return numbers

@@ -22,6 +22,8 @@ def listed(groups: Groups, n: int) -> tuple[np.ndarray, np.ndarray]:
     above the group, so that nothing loops over rows. Raises RulesError beyond 2³¹ hits.
     """
     groups = [group for group in groups if len(group[1])]
+    if not groups:
+        return np.zeros(n + 1, dtype=np.int32), np.empty(0, dtype=np.int32)
     if sum(len(rows) for _, rows in groups) > np.iinfo(np.int32).max:
         raise RulesError("more than 2,147,483,647 hits in one batch; give fewer rows at a time")
     # A group with a code for each row stands as a negative number until the rows are in their places.
@@ -44,9 +46,8 @@ def listed(groups: Groups, n: int) -> tuple[np.ndarray, np.ndarray]:
 
     parts = each(part, range(len(starts)))
     offsets = np.zeros(n + 1, dtype=np.int32)
-    if parts:
-        np.cumsum(np.concatenate([counts for counts, _ in parts]), out=offsets[1:])
-    codes = np.concatenate([some for _, some in parts]) if parts else np.empty(0, np.int32)
+    np.cumsum(np.concatenate([counts for counts, _ in parts]), dtype=np.int32, out=offsets[1:])
+    codes = np.concatenate([some for _, some in parts])
     for place, (code, _) in enumerate(groups):
         if np.ndim(code):
             codes[codes == -1 - place] = code
@@ -58,7 +59,7 @@ def _sorted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give for each row from `start` on how many groups hold it, and the groups' codes, row by row."""
     if not rows:
-        return np.zeros(count, np.int64), np.empty(0, np.int32)
+        return np.zeros(count, np.int32), np.empty(0, np.int32)
     joined = np.concatenate(rows) - np.int32(start)
     rising = table[0] >= 0 and bool(np.all(table[1:] > table[:-1]))
     wide = (int(table[-1]) if rising else len(table)) >= 2**16
@@ -71,4 +72,5 @@ def _sorted(
     keys.sort()
     keys &= kind(2**shift - 1)
     codes: np.ndarray = keys.astype(np.int32)
-    return np.bincount(joined, minlength=count), codes if rising else table.take(codes)
+    counts = np.bincount(joined, minlength=count).astype(np.int32)
+    return counts, codes if rising else table.take(codes)
