@@ -14,8 +14,8 @@ Bits = tuple[Plane, Plane]
 INVARIANT: every true row is possible; the two are one array, not only equal, where no row is unknown.
 """
 
-AT_ONCE = 8
-"""Planes read back in one go: enough to be worth a call, few enough to stay in the cache."""
+AT_ONCE = 32
+"""Planes read back in one go: enough for calls that are long, few enough to stay in the cache."""
 
 SPARSE = 4
 """Where one byte in so many has a bit set, or more, all are unpacked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +26,15 @@ class MaskedBatch:
         self.masks = masks
         self.columns = columns
         self.lifted: dict[int, Gathered | None] = {}
+        # Answers are thousands of calls of a microsecond: two threads at it would only wait for Python's lock.
+        # One answers while others read their masks back, in calls that are long.
+        self._turn = Lock()
         self.codes = dict(zip(masks.sought, each(self._codes, list(masks.sought)), strict=True))
 
     def hits(self, start: int, stop: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Give the rows, from start to stop, where each condition is true, and where it is unknown."""
         block = MaskedBlock(self, start, stop)
-        with np.errstate(all="ignore"):
+        with self._turn, np.errstate(all="ignore"):
             answers = [block.bits(root) for root in self.masks.roots]
         true = [NOWHERE] * len(answers)
         unknown = list(true)
