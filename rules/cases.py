@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import Problem, nearest
@@ -15,8 +15,12 @@ from rules.form import shown
 from rules.reader import Document
 from rules.spelling import spell
 
+if TYPE_CHECKING:
+    from rules.scalar import Conditions
+
 NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW = "none", "fire", "unknown", "suppressed", "shadow"
 WORDS = (NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW)
+TOGETHER = 16  # rules compiled as one: each test runs all of them
 SHOWN = 8  # parts of a condition whose results are told
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -78,31 +82,37 @@ def case_results(checked: CheckedRules) -> dict[str, tuple[CaseResult, ...]]:
     from rules.scalar import compile_conditions
 
     rules = [rule for rule in checked.rules if rule.cases]
-    if not rules:
-        return {}
-    lists = checked.list_entries
-    conditions = compile_conditions([rule.condition for rule in rules], lists)
-    exceptions = {
-        rule.id: compile_conditions([one.condition for one in rule.suppressions], lists)
-        for rule in rules
-        if rule.suppressions
-    }
-    missing = dict.fromkeys(name for rule in rules for one in rule.expressions for name in one.variables)
     results: dict[str, tuple[CaseResult, ...]] = {}
-    for index, rule in enumerate(rules):
-        given = []
-        for case in rule.cases:
-            values = {**missing, **case.values}
-            fired, unknown = conditions(values)
-            got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
-            if FIRE in got and rule.id in exceptions and exceptions[rule.id](values)[0]:
-                got = (SUPPRESSED,)
-            elif FIRE in got and not _rolled_out(rule.rule, values):
-                got = (SHADOW,)
-            read = {name: values[name] for name in rule.condition.variables}
-            given.append(CaseResult(case, read, index in fired, index in unknown, FIRE in got, got))
-        results[rule.id] = tuple(given)
+    for start in range(0, len(rules), TOGETHER):
+        some = rules[start : start + TOGETHER]
+        conditions = compile_conditions([rule.condition for rule in some], checked.list_entries)
+        for index, rule in enumerate(some):
+            results[rule.id] = _of_rule(rule, index, conditions, checked.list_entries)
     return results
+
+
+def _of_rule(
+    rule: CheckedRule, index: int, conditions: Conditions, lists: Mapping[str, Any]
+) -> tuple[CaseResult, ...]:
+    """Run the tests of one rule, whose condition is the one of this index among `conditions`."""
+    from rules.scalar import compile_conditions
+
+    exceptions = (
+        compile_conditions([one.condition for one in rule.suppressions], lists) if rule.suppressions else None
+    )
+    given = []
+    for case in rule.cases:
+        # What the other conditions read may be left out: it is missing.
+        values = {**dict.fromkeys(name for one in rule.expressions for name in one.variables), **case.values}
+        fired, unknown = conditions(values)
+        got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
+        if FIRE in got and exceptions is not None and exceptions(values)[0]:
+            got = (SUPPRESSED,)
+        elif FIRE in got and not _rolled_out(rule.rule, values):
+            got = (SHADOW,)
+        read = {name: values[name] for name in rule.condition.variables}
+        given.append(CaseResult(case, read, index in fired, index in unknown, FIRE in got, got))
+    return tuple(given)
 
 
 def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
