@@ -16,11 +16,11 @@ from rules.expression import TIMESTAMP, Variable
 from rules.files import flattened
 from rules.form import Form, Path
 from rules.forms import GIVEN, text
+from rules.reach import EVENT_TIME
 from rules.reader import Document, read_yaml
 from rules.ruleset import RuleSet
 from rules.shape import Shape
 
-EVENT_TIME = "event_time"
 LISTS = ("reasons", "fired", "shadow", "suppressed", "unknown", "tags")
 SUITE_KEYS = ("description", "now", "fixtures", "cases")
 CASE_KEYS = ("name", "use", "given", "expect")
