@@ -1,9 +1,9 @@
 """One record through 10, 100 and 1,000 rules: outcome and fired rules out, against engines and bare Python.
 
-The floor is what a programmer would write for exactly these rules: one function of `if`s over local names,
-which knows that no value is missing. Every engine has its expressions compiled beforehand and is asked in each
-way that it offers (rule by rule, or all in one expression); the quickest counts. All give the same outcome and
-fired rules, which is checked first. No record is seen twice: a set of fired rules may be new.
+The floor is what a programmer would write for exactly these rules: one function of `if`s over local names
+that knows that no value is missing. Every engine has its expressions compiled beforehand and is asked in each
+way that it offers (rule by rule, all in one expression); the quickest counts. All give the same outcome and
+fired rules, as is checked first. No record is seen twice: a set of fired rules may be new.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
-from struct import Struct
+from struct import Struct, unpack
 from typing import Any
 
 import numpy as np
@@ -74,14 +74,14 @@ class TextSet(Set[str]):
         size = len(sought)
         if size > self._longest:
             return False
+        count = (size + 7) // 8 or 1
         state, factor = self._seed + size, self._factor
-        for place in range(0, size or 1, 8):
-            state = ((state ^ int.from_bytes(sought[place : place + 8], "little")) * factor) & _MASK
+        for word in unpack(f"<{count}Q", sought.ljust(8 * count, b"\0")):
+            state = ((state ^ word) * factor) & _MASK
             state ^= state >> 32
         bucket = state >> (64 - self._bits)
         like = size << _TAG | (state >> (64 - self._bits - _TAG) & (2**_TAG - 1))
-        for place in range(self._one_first[bucket], self._one_first[bucket + 1]):
-            slot = self._one_slot[place]
+        for slot in self._one_slot[self._one_first[bucket] : self._one_first[bucket + 1]]:
             if slot & 0xFFFF_FFFF == like:
                 start = slot >> 32
                 if self.data[start : start + size] == sought:
@@ -129,10 +129,11 @@ class TextSet(Set[str]):
         buckets = (hashes >> _WORD(64 - self._bits)).view(np.int64)
         tags = hashes >> _WORD(64 - self._bits - _TAG) & _WORD(2**_TAG - 1)
         like = (lengths.view(np.uint64) << _WORD(_TAG) | tags).astype(np.uint32)
-        place, end = self._firsts.take(buckets), self._firsts.take(buckets + 1)
-        rows = np.flatnonzero((place < end) & (lengths <= self._longest))
-        place, end, like = place[rows], end[rows], like[rows]
-        while rows.size:
+        place, end = self._firsts.take(buckets), self._firsts[1:].take(buckets)
+        rows = np.arange(len(starts))
+        rest = np.flatnonzero((place < end) & (lengths <= self._longest))
+        while rest.size:
+            rows, place, end, like = rows[rest], place[rest], end[rest], like[rest]
             slots = self._slots.take(place)
             alike = np.flatnonzero(slots.astype(np.uint32) == like)
             ours, theirs = slots[alike], rows[alike]
@@ -142,7 +143,6 @@ class TextSet(Set[str]):
             found[theirs[same]] = True
             place += np.uint32(1)
             rest = np.flatnonzero((place < end) & ~found[rows])
-            rows, place, end, like = rows[rest], place[rest], end[rest], like[rest]
         return found
 
     def _hashes(self, words: _Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -241,10 +241,7 @@ class NumberSet(Set[Any]):
             return False
         mixed = ((bits ^ bits >> 32 ^ self._seed) * self._factor) & _MASK
         bucket = mixed >> (64 - self._bits)
-        for place in range(self._one_first[bucket], self._one_first[bucket + 1]):
-            if self._one_slot[place] == bits:
-                return True
-        return False
+        return bits in self._one_slot[self._one_first[bucket] : self._one_first[bucket + 1]]
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -265,6 +262,8 @@ class NumberSet(Set[Any]):
         """
         bits = _bits(numbers)
         found = np.zeros(len(bits), dtype=bool)
+        if not len(self._slots):
+            return found
         for begin in range(0, len(bits), BLOCK):
             found[begin : begin + BLOCK] = self._find(bits[begin : begin + BLOCK])
         return found
@@ -293,16 +292,19 @@ class NumberSet(Set[Any]):
 
     def _find(self, bits: np.ndarray) -> np.ndarray:
         buckets = (self._mixed(bits) >> _WORD(64 - self._bits)).view(np.int64)
-        place, end = self._firsts.take(buckets), self._firsts.take(buckets + 1)
-        found = np.zeros(len(bits), dtype=bool)
-        rows = np.flatnonzero(place < end)
-        place, end = place[rows], end[rows]
-        while rows.size:
+        place = self._firsts.take(buckets)
+        # The first slot of each row's bucket, or of another: a number is in no bucket but its own.
+        found = np.asarray(self._slots.take(place, mode="clip") == bits)
+        rows = np.flatnonzero(~found)
+        end = self._firsts[1:].take(buckets[rows])
+        place = place[rows] + np.uint32(1)
+        rest = np.flatnonzero(place < end)
+        while rest.size:
+            rows, place, end = rows[rest], place[rest], end[rest]
             same = self._slots.take(place) == bits[rows]
             found[rows[same]] = True
             place += np.uint32(1)
             rest = np.flatnonzero((place < end) & ~same)
-            rows, place, end = rows[rest], place[rest], end[rest]
         return found
 
 
