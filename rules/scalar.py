@@ -39,6 +39,7 @@ from rules.functions.forms import Elements, Source, truth
 from rules.functions.table import Form, Function
 from rules.index import Index
 from rules.members import membership
+from rules.sharing import Sharing
 
 Values = Mapping[str, Any]
 Lists = Mapping[str, Collection[Any]]
@@ -57,6 +58,8 @@ KEPT = 16_384
 TALL = 12
 """Nested brackets after which a value gets a statement of its own: Python's parser has a limit."""
 
+UNSET = object()  # in the cell of a shared part: not computed yet for this record
+
 _FINITE = 2.0**1023
 
 
@@ -68,7 +71,8 @@ def compile_conditions(expressions: Sequence[CheckedExpression], lists: Lists | 
     """
     if len(expressions) > FEW:
         return _many(expressions, lists or {})
-    function = _linked(_few(_Likeness(tuple(one.checked for one in expressions), expressions)), lists or {})
+    sharing = Sharing([one.node for one in expressions])
+    function = _linked(_few(_likeness(expressions, sharing)), lists or {}, _parts(sharing, lists or {}))
 
     def conditions(values: Values) -> tuple[list[int], list[int]]:
         true: list[int] = []
@@ -93,13 +97,14 @@ def _many(expressions: Sequence[CheckedExpression], lists: Lists) -> Conditions:
     def evaluate(values: Values) -> tuple[list[int], list[int]]:
         true: list[int] = []
         unknown: list[int] = []
-        for start, index, tests in groups:
+        for start, index, tests, parts in groups:
+            cells = [UNSET] * parts
             holds, is_open = index.evaluate(values)
             rest = (holds | is_open) & ~index.pure
             while rest:
                 bit = rest & -rest
                 rest ^= bit
-                result = tests[bit.bit_length() - 1](values)
+                result = tests[bit.bit_length() - 1](values, cells)
                 holds = holds | bit if result else holds & ~bit
                 is_open = is_open | bit if result is None else is_open & ~bit
             _places(holds, start, true)
@@ -109,14 +114,26 @@ def _many(expressions: Sequence[CheckedExpression], lists: Lists) -> Conditions:
     return conditions
 
 
-def _group(expressions: Sequence[CheckedExpression], lists: Lists) -> tuple[Index, dict[int, Any]]:
-    """Give the index over some conditions, and a function for each that it does not settle."""
+def _group(expressions: Sequence[CheckedExpression], lists: Lists) -> tuple[Index, dict[int, Any], int]:
+    """Give the index over some conditions, a function for each that it does not settle, and how many parts
+    those share.
+    """
     index = Index([expression.node for expression in expressions])
-    return index, {
-        number: _linked(_one(_Likeness((one.checked,), (one,))), lists)
-        for number, one in enumerate(expressions)
-        if not index.pure >> number & 1
-    }
+    rest = {number: one for number, one in enumerate(expressions) if not index.pure >> number & 1}
+    sharing = Sharing([one.node for one in rest.values()])
+    parts = _parts(sharing, lists)
+    tests = {number: _linked(_one(_likeness((one,), sharing)), lists, parts) for number, one in rest.items()}
+    return index, tests, len(sharing.parts)
+
+
+def _parts(sharing: Sharing, lists: Lists) -> dict[str, Any]:
+    """Give what sources that share parts name: for each part a function that computes and keeps it."""
+    parts: dict[str, Any] = {"UNSET": UNSET}
+    for slot, node in enumerate(sharing.parts):
+        parts[f"s{slot}"] = _linked(
+            _part(_Likeness((repr(node).encode(),), sharing.within(node), (node,), sharing)), lists, parts
+        )
+    return parts
 
 
 def _places(bits: int, start: int, places: list[int]) -> None:
@@ -136,11 +153,11 @@ class _Absent(dict[str, Any]):
 
 def compile_value(expression: CheckedExpression, lists: Lists | None = None) -> Callable[[Values], Any]:
     """Make a function of a record's values that gives the expression's value; None where there is none."""
-    generator = Generator(missing=True)
+    generator = Generator(True, Sharing([]))
     source = generator.source(expression.node)
     body = [*generator.statements, f"result = {source.value}", "return None if result is ERROR else result"]
     lines = ["def value(values):", *_indent(_loading(generator)), *_indent(body)]
-    function: Callable[[Values], Any] = _linked(_compiled(lines, "value", generator), lists or {})
+    function: Callable[[Values], Any] = _linked(_compiled(lines, "value", generator), lists or {}, {})
     return function
 
 
@@ -150,7 +167,8 @@ class Generator:
     `missing` says whether variables may be None. Both branches of one function share names and constants.
     """
 
-    def __init__(self, missing: bool, shared: Generator | None = None) -> None:
+    def __init__(self, missing: bool, sharing: Sharing, shared: Generator | None = None) -> None:
+        self._sharing = sharing
         self.lists: dict[tuple[str, str], str] = shared.lists if shared else {}
         self.links: dict[tuple[str, str], tuple[str, Link]] = shared.links if shared else {}
         self.missing = missing
@@ -161,9 +179,19 @@ class Generator:
         self.constants: dict[tuple[str, str], str] = shared.constants if shared else {}
 
     def source(self, node: Node) -> Source:
-        """Give the source of one node."""
+        """Give the source of one node; of a shared part, the source that asks for it."""
+        slot = self._sharing.slot(node)
+        return self.own_source(node) if slot is None else self._part(node, slot)
+
+    def own_source(self, node: Node) -> Source:
+        """Give the source of one node that computes it, also where it is shared."""
         source = self._source(node)
         return self._named(source) if source.height > TALL else source
+
+    def _part(self, node: Node, slot: int) -> Source:
+        value = f"(cells[{slot}] if cells[{slot}] is not UNSET else s{slot}(values, cells))"
+        true, false = (f"({value} is True)", f"({value} is False)") if node.type == BOOL else ("", "")
+        return Source(node.type, value, null=True, error=True, true=true, false=false, height=1)
 
     def once(self, source: Source) -> tuple[list[str], str]:
         """Give the guards under which a source has a value or null, and a name for it."""
@@ -340,7 +368,15 @@ class _Likeness:
     """What generated code depends on: equal conditions have the same. Entries of lists are not in it."""
 
     checked: tuple[bytes, ...]
-    expressions: Sequence[CheckedExpression] = field(compare=False)
+    shared: tuple[tuple[int, str], ...]
+    nodes: Sequence[Node] = field(compare=False)
+    sharing: Sharing = field(compare=False)
+
+
+def _likeness(expressions: Sequence[CheckedExpression], sharing: Sharing) -> _Likeness:
+    shared = tuple(entry for one in expressions for entry in sharing.within(one.node))
+    checked = tuple(one.checked for one in expressions)
+    return _Likeness(checked, shared, tuple(one.node for one in expressions), sharing)
 
 
 @dataclass(frozen=True)
@@ -357,11 +393,13 @@ class _Compiled:
 @lru_cache(maxsize=KEPT)
 def _few(likeness: _Likeness) -> _Compiled:
     """Generate a function for all: a branch for records that miss nothing, and one for the rest."""
-    whole = Generator(missing=False)
-    body = _branch(whole, likeness.expressions)
-    general = Generator(missing=True, shared=whole)
-    other = _branch(general, likeness.expressions)
+    whole = Generator(False, likeness.sharing)
+    body = _branch(whole, likeness.nodes)
+    general = Generator(True, likeness.sharing, whole)
+    other = _branch(general, likeness.nodes)
     lines = ["def conditions(values, true, unknown):", *_indent(_loading(whole))]
+    if likeness.sharing.parts:
+        lines.append(f"    cells = [UNSET] * {len(likeness.sharing.parts)}")
     if whole.names:
         lines.append(f"    if {' or '.join(f'{name} is None' for name in whole.names.values())}:")
         lines += _indent(_indent([*other, "return"]))
@@ -372,11 +410,11 @@ def _few(likeness: _Likeness) -> _Compiled:
 @lru_cache(maxsize=KEPT)
 def _one(likeness: _Likeness) -> _Compiled:
     """Generate a function that gives True, False, or None for unknown."""
-    generator = Generator(missing=True)
-    source = generator.source(likeness.expressions[0].node)
+    generator = Generator(True, likeness.sharing)
+    source = generator.source(likeness.nodes[0])
     result = f"True if {source.true} else False if {source.false} else None" if source.open else source.true
     names = generator.names
-    lines = ["def condition(values):"]
+    lines = ["def condition(values, cells):"]
     if names:
         generator.scope["load"] = itemgetter(*names)
         lines.append(f"    {', '.join(names.values())} = load(values)")
@@ -384,10 +422,25 @@ def _one(likeness: _Likeness) -> _Compiled:
     return _compiled(lines, "condition", generator)
 
 
-def _branch(generator: Generator, expressions: Sequence[CheckedExpression]) -> list[str]:
+@lru_cache(maxsize=KEPT)
+def _part(likeness: _Likeness) -> _Compiled:
+    """Generate a function that computes a shared part and puts it into its cell."""
+    (node,) = likeness.nodes
+    generator = Generator(True, likeness.sharing)
+    source = generator.own_source(node)
+    body = [
+        *generator.statements,
+        f"cells[{likeness.sharing.slot(node)}] = result = {source.value}",
+        "return result",
+    ]
+    lines = ["def part(values, cells):", *_indent(_loading(generator)), *_indent(body)]
+    return _compiled(lines, "part", generator)
+
+
+def _branch(generator: Generator, nodes: Sequence[Node]) -> list[str]:
     lines: list[str] = []
-    for number, expression in enumerate(expressions):
-        source = generator.source(expression.node)
+    for number, node in enumerate(nodes):
+        source = generator.source(node)
         lines += generator.statements
         generator.statements.clear()
         lines.append(f"if {source.true}: true.append({number})")
@@ -414,9 +467,9 @@ def _compiled(lines: list[str], name: str, generator: Generator) -> _Compiled:
     return _Compiled(code, name, generator.scope, generator.lists, tuple(generator.links.values()))
 
 
-def _linked(compiled: _Compiled, lists: Lists) -> Any:
-    """Make the function, with the entries of these lists."""
-    scope = dict(compiled.scope)
+def _linked(compiled: _Compiled, lists: Lists, parts: Mapping[str, Any]) -> Any:
+    """Make the function, with the entries of these lists and the functions of shared parts."""
+    scope = {**compiled.scope, **parts}
     scope |= {name: membership(kind, lists[which]) for (kind, which), name in compiled.lists.items()}
     scope |= {name: make(lists) for name, make in compiled.links}
     scope["__builtins__"] = {}
