@@ -173,6 +173,8 @@ class ManyRule:
 def many_rules(count: int, seed: int = 7) -> tuple[ManyRule, ...]:
     """`count` rules, the same ones for the same seed."""
     rng = np.random.default_rng(seed)
+    # Each priority once: rules of one priority that decide differently are refused.
+    priorities = np.random.default_rng(seed).permutation(count) + 1
     known: list[Comparison] = []  # each once
     said: set[Comparison] = set()
     rules = []
@@ -188,7 +190,7 @@ def many_rules(count: int, seed: int = 7) -> tuple[ManyRule, ...]:
         if rng.random() < 0.1:  # a missing value instead: `(c || d == null)`
             d = Comparison(d.field, "==", None)
         decide = OUTCOMES[int(rng.integers(1, 3))]
-        rules.append(ManyRule(f"rule-{index:04d}", (a, b, c, d, e), decide, int(rng.integers(1, 100))))
+        rules.append(ManyRule(f"rule-{index:04d}", (a, b, c, d, e), decide, int(priorities[index])))
     return tuple(rules)
 
 
