@@ -23,6 +23,7 @@ NAMES = (
     "check",
     "quality",
     "distil",
+    "tables",
 )
 
 

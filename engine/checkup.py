@@ -25,6 +25,8 @@ class Checkup:
     name: str
     files: int = 0
     rules: int = 0
+    tables: int = 0
+    rows: int = 0  # of all tables
     tests: int = 0
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -45,6 +47,8 @@ class Checkup:
             "ok": not self.fails(strict=strict),
             "files": self.files,
             "rules": self.rules,
+            "tables": self.tables,
+            "rows": self.rows,
             "tests": self.tests,
             "problems": [asdict(problem) for problem in self.problems],
             "findings": [asdict(finding) for finding in self.findings],
@@ -82,7 +86,9 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
         name,
         files=len(checked.files),
         rules=len(checked.rules),
-        tests=sum(len(rule.cases) for rule in checked.rules) + cases,
+        tables=len(checked.tables),
+        rows=sum(len(table.ids) for table in checked.tables),
+        tests=sum(len(one.cases) for one in checked.members()) + cases,
         problems=tuple(sorted((*failures(checked, results), *wrong))),
         findings=analysis.findings,
         undecided=analysis.undecided,

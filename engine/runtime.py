@@ -141,6 +141,9 @@ def _restore_rules(
         known = types if rule.rule.stage == "before" else later
         for expression in rule.expressions:
             _check_names(expression, known, EXPRESSIONS)
+    for table in rules.tables:
+        for one in table.inputs:
+            _check_names(one, types if table.table.stage == "before" else later, EXPRESSIONS)
     return rules
 
 

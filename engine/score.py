@@ -132,6 +132,7 @@ class _Counts:
 
     def __init__(self, runtime: Runtime) -> None:
         self._outcomes, self._rules = runtime.outcomes, runtime.rules.rules
+        self._rows = {row for table in runtime.rules.checked.tables for row in table.ids}
         self._decisions = np.zeros(len(self._outcomes), np.int64)
         self._counts = {name: np.zeros(len(self._rules), np.int64) for name in RULE_COUNTS}
         self.violations = 0
@@ -150,9 +151,11 @@ class _Counts:
         return dict(zip(self._outcomes, self._decisions.tolist(), strict=True))
 
     def by_rule(self) -> dict[str, dict[str, int]]:
+        """Give the counts of every rule; of the rows of tables those that came to something."""
         return {
             rule: {name: int(counts[place]) for name, counts in self._counts.items()}
             for place, rule in enumerate(self._rules)
+            if rule not in self._rows or any(counts[place] for counts in self._counts.values())
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +11,20 @@ import pyarrow as pa
 from rules.acts import Act
 from rules.columns import ARROW_TYPES
 from rules.hits import NOWHERE, Hits
+from rules.stage import TableMember
+from rules.table_acts import Pairs
 
 Rows = np.ndarray  # int32 row numbers, rising, none twice
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Acting:
-    """What one rule did where.
+    """What one rule did where; or rows of a table that do the same, no two of them in one row of the batch.
 
     held, opened: where it fired because its condition held, and because it was unknown; fired: both.
     shadow: where it would have fired; suppressed: where an exception kept it from that.
     unknown: where its condition was unknown, whatever that led to.
+    who: of a table's rows, the index of the rule for each of whichever rows there are; None for one rule.
     """
 
     act: Act
@@ -31,6 +34,12 @@ class Acting:
     shadow: Rows
     suppressed: Rows
     unknown: Rows
+    who: Rows | None = None
+
+    @property
+    def index(self) -> int | Rows:
+        """The index of the rule, or of each row's."""
+        return self.act.index if self.who is None else self.who
 
     @property
     def deciding(self) -> Rows:
@@ -48,11 +57,22 @@ class Acting:
         return self.held if self.act.reviews_on_unknown else self.fired
 
 
-def what_acted(acts: Sequence[Act], hits: Hits, batch: pa.RecordBatch) -> list[Acting]:
-    """Say of every rule, in order, what it did; `hits` are those of the stage's conditions on `batch`."""
+def what_acted(
+    acts: Sequence[Act],
+    hits: Hits,
+    batch: pa.RecordBatch,
+    tables: Sequence[tuple[TableMember, Pairs]] = (),
+) -> list[Acting]:
+    """Say of every rule, in order, what it did; `hits` are those of the stage's conditions on `batch`.
+
+    `tables` have their own hits; their rows come after the rules that stand before them.
+    """
     stopped: np.ndarray | None = None  # `(n,)` bool, once a rule has stopped those after it
-    acting = []
-    for act, held, unknown in zip(acts, hits.true, hits.unknown, strict=False):
+    acting: list[Acting] = []
+    pending = list(reversed(tables))
+    for place, (act, held, unknown) in enumerate(zip(acts, hits.true, hits.unknown, strict=False)):
+        while pending and pending[-1][0].before <= place:
+            acting += _table(*pending.pop(), stopped)
         if stopped is not None:
             held, unknown = held[~stopped[held]], unknown[~stopped[unknown]]
         opened = unknown if act.fires_on_unknown else NOWHERE
@@ -71,7 +91,30 @@ def what_acted(acts: Sequence[Act], hits: Hits, batch: pa.RecordBatch) -> list[A
             stopped = np.zeros(hits.rows, dtype=bool) if stopped is None else stopped
             stopped[fired] = True
         acting.append(Acting(act, held, opened, fired, shadow, suppressed, unknown))
+    for table, pairs in reversed(pending):
+        acting += _table(table, pairs, stopped)
     return acting
+
+
+def _table(table: TableMember, pairs: Pairs, stopped: np.ndarray | None) -> Iterator[Acting]:
+    """Give what the rows of a table did, those together that do the same."""
+    if stopped is not None:
+        going = ~stopped[pairs[0]]
+        pairs = pairs[0][going], pairs[1][going], pairs[2][going]
+    for act, is_open, rows, who in table.acts.groups(pairs):
+        opened = rows if is_open and act.fires_on_unknown else NOWHERE
+        held = NOWHERE if is_open else rows
+        fires = opened if is_open else held
+        yield Acting(
+            act=act,
+            held=NOWHERE if act.shadow else held,
+            opened=NOWHERE if act.shadow else opened,
+            fired=NOWHERE if act.shadow else fires,
+            shadow=fires if act.shadow else NOWHERE,
+            suppressed=NOWHERE,
+            unknown=rows if is_open else NOWHERE,
+            who=who,
+        )
 
 
 def united(one: Rows, other: Rows) -> Rows:

@@ -24,8 +24,8 @@ class Act:
 
     index: int
     id: str
-    rank: int
-    open_rank: int
+    rank: float
+    open_rank: float
     file: int
     unique: bool
     decide: str | None

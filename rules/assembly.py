@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from rules.acting import Acting, what_acted
-from rules.acts import Act
 from rules.hit_policy import REVIEW, VIOLATED
 from rules.hits import NOWHERE, Hits
 from rules.listing import listed
+from rules.stage import Stage
+from rules.table_acts import Pairs
 from rules.verdict import Verdicts, list_array, text_array
 
 Groups = list[tuple[Any, np.ndarray]]  # a code, or one for each row, and rows in rising order
@@ -26,12 +27,12 @@ class Assembly:
     """
 
     def __init__(
-        self, acts: Sequence[Act], every_act: Sequence[Act], outcomes: Sequence[str], ids: Sequence[str]
+        self, stage: Stage, stages: Sequence[Stage], outcomes: Sequence[str], ids: Sequence[str]
     ) -> None:
-        self.acts = tuple(acts)
+        self.acts, self._tables = stage.acts, stage.tables
+        every_act = [act for one in stages for act in one.every_act]
         self.outcomes = tuple(outcomes)
         self.ids = tuple(ids)
-        self._deciding = _weakest_first(acts)
         self._codes = {outcome: code for code, outcome in enumerate(outcomes)}
         marks = [VIOLATED] if any(act.unique for act in every_act) else []
         self._reasons = _codes([*(act.reason for act in every_act), *marks])
@@ -40,13 +41,17 @@ class Assembly:
         self._reason_names = text_array(list(self._reasons))
         self._tag_names = text_array(list(self._tags))
         self._reason_of = np.full(len(ids) + 1, -1, dtype=np.int32)  # the last is for "no rule"
-        for act in acts:
+        for act in stage.acts:
             self._reason_of[act.index] = self._reasons.get(act.reason, -1)
+        for member in stage.tables:
+            first, kinds = member.acts.first, member.acts.kinds
+            reasons = [self._reasons.get(act.reason, -1) for act in member.acts.examples]
+            self._reason_of[first : first + len(kinds)] = np.array(reasons, dtype=np.int32)[kinds]
 
-    def verdicts(self, hits: Hits, batch: pa.RecordBatch) -> Verdicts:
-        """Assemble the verdicts of a batch: hits of the acts' conditions and n rows → n verdicts."""
+    def verdicts(self, hits: Hits, batch: pa.RecordBatch, tables: Sequence[Pairs] = ()) -> Verdicts:
+        """Assemble the verdicts of a batch: hits of conditions and of tables, n rows → n verdicts."""
         n = hits.rows
-        acting = what_acted(self.acts, hits, batch)
+        acting = what_acted(self.acts, hits, batch, list(zip(self._tables, tables, strict=True)))
         outcome, decided_by = self._decide(acting, n)
         adjusted, changed, adjusted_by = _adjust(acting, batch)
         violated = _violated(acting, n)
@@ -59,39 +64,41 @@ class Assembly:
             adjusted=adjusted,
             changed=changed,
             adjusted_by=adjusted_by,
-            fired=self._ids([(one.act, one.fired) for one in acting], n),
-            shadow=self._ids([(one.act, one.shadow) for one in acting], n),
-            suppressed=self._ids([(one.act, one.suppressed) for one in acting], n),
-            unknown=self._ids([(one.act, one.unknown) for one in enforced], n),
+            fired=self._ids([(one.index, one.fired) for one in acting], n),
+            shadow=self._ids([(one.index, one.shadow) for one in acting], n),
+            suppressed=self._ids([(one.index, one.suppressed) for one in acting], n),
+            unknown=self._ids([(one.index, one.unknown) for one in enforced], n),
             reasons=_lists(self._reason_groups(acting, decided_by, violated), n, self._reason_names),
             tags=_lists(self._tag_groups(acting, n), n, self._tag_names),
-            fired_counts=self._counts([(one.act, one.fired) for one in acting]),
-            shadow_counts=self._counts([(one.act, one.shadow) for one in acting]),
-            suppressed_counts=self._counts([(one.act, one.suppressed) for one in acting]),
-            unknown_counts=self._counts([(one.act, one.unknown) for one in acting]),
+            fired_counts=self._counts([(one.index, one.fired) for one in acting]),
+            shadow_counts=self._counts([(one.index, one.shadow) for one in acting]),
+            suppressed_counts=self._counts([(one.index, one.suppressed) for one in acting]),
+            unknown_counts=self._counts([(one.index, one.unknown) for one in acting]),
             violations=len(violated),
         )
 
-    def _ids(self, groups: Iterable[tuple[Act, np.ndarray]], n: int) -> pa.ListArray:
-        return _lists([(act.index, rows) for act, rows in groups], n, self._id_names)
+    def _ids(self, groups: Groups, n: int) -> pa.ListArray:
+        return _lists(groups, n, self._id_names)
 
-    def _counts(self, groups: Iterable[tuple[Act, np.ndarray]]) -> np.ndarray:
+    def _counts(self, groups: Groups) -> np.ndarray:
         """Give for each rule of the set in how many rows: `(rules,)` int64."""
         counts = np.zeros(len(self.ids), dtype=np.int64)
-        for act, rows in groups:
-            counts[act.index] = len(rows)
+        for index, rows in groups:
+            if isinstance(index, int):
+                counts[index] = len(rows)
+            elif len(rows):
+                counts += np.bincount(index, minlength=len(counts))
         return counts
 
     def _decide(self, acting: Sequence[Acting], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Let every deciding rule write its rows, the strongest last."""
         outcome = np.full(n, -1, dtype=np.int16)
         decided_by = np.full(n, -1, dtype=np.int32)
-        for position, reviews in self._deciding:
+        for position, reviews in _weakest_first(acting):
             one = acting[position]
             where = one.reviewed if reviews else one.bounding
-            if len(where):
-                outcome[where] = self._codes[REVIEW if reviews else str(one.act.decide)]
-                decided_by[where] = one.act.index
+            outcome[where] = self._codes[REVIEW if reviews else str(one.act.decide)]
+            decided_by[where] = one.index
         return outcome, decided_by
 
     def _reason_groups(
@@ -111,10 +118,17 @@ class Assembly:
         return _once([(self._tags[tag], one.fired) for one in acting for tag in one.act.tags], n)
 
 
-def _weakest_first(acts: Sequence[Act]) -> list[tuple[int, bool]]:
-    """Order what may decide, by position and whether the rule asks for review."""
-    ranked = [(act.rank, at, False) for at, act in enumerate(acts) if act.decide is not None]
-    ranked += [(act.open_rank, at, True) for at, act in enumerate(acts) if act.reviews_on_unknown]
+def _weakest_first(acting: Sequence[Acting]) -> list[tuple[int, bool]]:
+    """Order what decides somewhere, by position and whether the rule asks for review.
+
+    Groups of one table may have one rank: of these the earlier is the stronger.
+    """
+    ranked = [
+        (one.act.rank, at, False)
+        for at, one in enumerate(acting)
+        if one.act.decide is not None and len(one.bounding)
+    ]
+    ranked += [(one.act.open_rank, at, True) for at, one in enumerate(acting) if len(one.reviewed)]
     return [(at, reviews) for _, at, reviews in sorted(ranked, reverse=True)]
 
 
@@ -166,8 +180,11 @@ def _strongest(
         if bound is None:
             continue
         where = one.bounding
-        where = where[bound < value[where] if none > 0 else bound > value[where]]
-        value[where], by[where] = bound, one.act.index
+        stronger = bound < value[where] if none > 0 else bound > value[where]
+        value[where[stronger]] = bound
+        by[where[stronger]] = (
+            one.index if isinstance(one.index, int) or not len(where) else one.index[stronger]
+        )
     return value, by
 
 

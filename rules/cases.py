@@ -37,16 +37,7 @@ def check_case(
     case: Case, rule: Rule, document: Document, variables: Mapping[str, Variable]
 ) -> tuple[CheckedCase, list[Problem]]:
     """Type one test against the variables that its rule may use, and refuse an outcome it can never have."""
-    problems = []
-    values = {}
-    for name, (value, path) in case.given.items():
-        variable = variables.get(name)
-        if variable is None:
-            problems.append(document.problem(path, *_unknown_field(name, rule, variables), key=True))
-        elif message := refused(value, variable):
-            problems.append(document.problem(path, message))
-        else:
-            values[name] = typed(value, variable.type)
+    values, problems = given_values(case, rule.stage, document, variables)
     possible = _possible(rule)
     if case.expect and case.expect not in possible:
         message = f"the rule '{rule.id}' cannot give '{case.expect}'"
@@ -54,6 +45,23 @@ def check_case(
             document.problem((*case.path, "expect"), message, f"it can give {', '.join(possible)}")
         )
     return CheckedCase(values, case.expect, case.path), problems
+
+
+def given_values(
+    case: Case, stage: str, document: Document, variables: Mapping[str, Variable]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Type what a test gives to a rule, or a table, of this stage."""
+    problems = []
+    values = {}
+    for name, (value, path) in case.given.items():
+        variable = variables.get(name)
+        if variable is None:
+            problems.append(document.problem(path, *_unknown_field(name, stage, variables), key=True))
+        elif message := refused(value, variable):
+            problems.append(document.problem(path, message))
+        else:
+            values[name] = typed(value, variable.type)
+    return values, problems
 
 
 @dataclass(frozen=True)
@@ -121,16 +129,18 @@ def run_cases(checked: CheckedRules) -> tuple[Problem, ...]:
 
 
 def failures(checked: CheckedRules, results: Mapping[str, Sequence[CaseResult]]) -> tuple[Problem, ...]:
-    """Give the failed tests as problems, in file order."""
+    """Give the failed tests as problems, in file order; the tests of tables are run here."""
+    from rules.table_cases import run_table_cases
+
     rules = {rule.id: rule for rule in checked.rules}
-    return tuple(
-        sorted(
-            _failed(rules[name], result, checked.list_entries)
-            for name, some in results.items()
-            for result in some
-            if not result.passed
-        )
-    )
+    failed = [
+        _failed(rules[name], result, checked.list_entries)
+        for name, some in results.items()
+        for result in some
+        if not result.passed
+    ]
+    failed += [problem for table in checked.tables for problem in run_table_cases(table, checked)]
+    return tuple(sorted(failed))
 
 
 def _rolled_out(rule: Rule, values: Mapping[str, Any]) -> bool:
@@ -145,8 +155,8 @@ def check_value(value: Any, variable: Variable) -> tuple[Any, str]:
     return (None, message) if message else (typed(value, variable.type), "")
 
 
-def _unknown_field(name: str, rule: Rule, variables: Mapping[str, Variable]) -> tuple[str, str]:
-    if rule.stage == "before" and name.split(".")[0] in ("scores", "proposed"):
+def _unknown_field(name: str, stage: str, variables: Mapping[str, Variable]) -> tuple[str, str]:
+    if stage == "before" and name.split(".")[0] in ("scores", "proposed"):
         return (
             f"a rule of stage 'before' is not given '{name}': the model has not run yet",
             "use stage: after",

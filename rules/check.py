@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.cases import run_cases
 from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
+from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells
 from rules.errors import ExpressionProblems, Problem
 from rules.expression import CheckedExpression, Keys, Name, Variable, walk
 from rules.files import Rule
@@ -14,7 +15,8 @@ from rules.gather import Gathered
 from rules.reach import Reach, event_time_of
 from rules.reader import Document
 from rules.restore import restore_rules
-from rules.variables import file_names
+from rules.table_cases import check_table_cases
+from rules.variables import FileNames, file_names
 
 __all__ = ["check_rules", "restore_rules", "run_cases"]
 
@@ -57,14 +59,47 @@ def check_rules(
         key = reach.key(rule, filters.document, before)
         gathered.problems += _long_loops(gathered, rule, filters.document, condition, suppressions)
         if isinstance(condition, CheckedExpression):
-            gathered.problems += _early_names(condition, filters.document, rule)
+            at = (*rule.path, "when")
+            gathered.problems += _early_names(condition, filters.document, rule.stage, at)
             whole = reach.condition(rule, filters.document, condition)
             rules.append(
                 CheckedRule(rule, filters.document, whole, cases, rank, filters.hit_policy, suppressions, key)
             )
     gathered.problems += reach.problems
+    tables = list(_tables(gathered, names, before, after))
     gathered.problems += [] if gathered.problems else _duplicates(rules)
-    return gathered.finish(rules, known)
+    return gathered.finish(rules, tables, known)
+
+
+def _tables(
+    gathered: Gathered,
+    names: Mapping[str, FileNames],
+    before: Mapping[str, Variable],
+    after: Mapping[str, Variable],
+) -> Iterator[CheckedTable]:
+    """Check the inputs, the cells and the tests of every table."""
+    lists = {name: values.type for name, values in gathered.lists.items()}
+    for filters, table, file, ranks in gathered.ranked_tables():
+        document, seen = filters.document, before if table.stage == "before" else after
+        inputs: list[CheckedExpression | None] = []
+        for one in table.inputs:
+            checked = names[document.file].check(one.value, INPUT_TYPES) if one.value.strip() else None
+            if isinstance(checked, ExpressionProblems):
+                gathered.problems += [
+                    document.problem_in_text(one.path, p.line, p.column, p.message, p.hint)
+                    for p in checked.problems
+                ]
+            elif checked is not None:
+                gathered.problems += _early_names(checked, document, table.stage, one.path)
+                if looped := gathered.too_many_rounds(checked):
+                    gathered.problems.append(document.problem(one.path, looped, "shorten the list"))
+            inputs.append(checked if isinstance(checked, CheckedExpression) else None)
+        cells, problems = read_cells(table, document, inputs, lists, after)
+        cases, failed = check_table_cases(table, document, seen)
+        gathered.problems += [*problems, *failed]
+        known = tuple(one for one in inputs if one is not None)
+        if len(known) == len(inputs):
+            yield CheckedTable(table, document, known, cells, lists, file, ranks, cases)
 
 
 def _long_loops(
@@ -115,9 +150,11 @@ def _placed(problems: ExpressionProblems, document: Document, rule: Rule) -> lis
     return [document.problem_in_text(at, p.line, p.column, p.message, p.hint) for p in problems.problems]
 
 
-def _early_names(condition: CheckedExpression, document: Document, rule: Rule) -> list[Problem]:
-    """Say where a rule of stage `before` uses what only the model gives."""
-    if rule.stage != "before":
+def _early_names(
+    condition: CheckedExpression, document: Document, stage: str, at: tuple[str | int, ...]
+) -> list[Problem]:
+    """Say where a rule of stage `before` uses what only the model gives; `at` is the place of its text."""
+    if stage != "before":
         return []
     problems = []
     for node in walk(condition.node):
@@ -125,6 +162,5 @@ def _early_names(condition: CheckedExpression, document: Document, rule: Rule) -
             until = condition.text[: max(node.offset, 0)]
             line, column = until.count("\n") + 1, len(until) - (until.rfind("\n") + 1) + 1
             message = f"a rule of stage 'before' cannot use '{node.name}': the model has not run yet"
-            at = (*rule.path, "when")
             problems.append(document.problem_in_text(at, line, column, message, "use stage: after"))
     return problems

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule
 from rules.hit_policy import FIRST, Rank
@@ -64,8 +66,8 @@ class CheckedRules:
     """All rule files of a project, checked together.
 
     `files` and `list_files` are the bytes as written, by path; `rules` are in file order, files in the
-    order they state, else in name order. `variables` are what conditions may use, scores and `proposed`
-    included; none when restored.
+    order they state, else in name order; `tables` are in the same order. `variables` are what conditions may
+    use, scores and `proposed` included; none when restored.
     """
 
     files: Mapping[str, bytes]
@@ -76,6 +78,45 @@ class CheckedRules:
     scores: tuple[str, ...]
     outcomes: tuple[str, ...]
     variables: tuple[Variable, ...] = ()
+    tables: tuple[CheckedTable, ...] = ()
+
+    def members(self) -> Iterator[CheckedRule | CheckedTable]:
+        """Give rules and tables in order: the tables of a file come after its rules."""
+        pending = list(reversed(self.tables))
+        for rule in self.rules:
+            while pending and pending[-1].file < rule.rank.file:
+                yield pending.pop()
+            yield rule
+        yield from reversed(pending)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all rules in order, with those that are rows of tables."""
+        found: list[str] = []
+        for member in self.members():
+            found += member.ids if isinstance(member, CheckedTable) else [member.id]
+        return tuple(found)
+
+    def rule(self, rule_id: str) -> CheckedRule:
+        """Give a rule, or a row of a table as one, by its id. Raises KeyError."""
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        for table in self.tables:
+            if rule_id in table.places:
+                row = table.places[rule_id]
+                rank = table.ranks.rank(table.table.rows[row], row)
+                return CheckedRule(table.rule(row), table.document, table.condition(row), (), rank)
+        raise KeyError(rule_id)
+
+    def without(self, rule_id: str) -> CheckedRules:
+        """Give the same rules without one of them, or without that row of a table."""
+        rules = tuple(rule for rule in self.rules if rule.id != rule_id)
+        tables = tuple(
+            table.without(table.places[rule_id]) if rule_id in table.places else table
+            for table in self.tables
+        )
+        return replace(self, rules=rules, tables=tables)
 
     @property
     def list_entries(self) -> dict[str, Collection[Any]]:
@@ -84,7 +125,10 @@ class CheckedRules:
 
     def expressions(self) -> dict[str, Any]:
         """Give every checked expression as JSON-able data: what `restore_rules` takes."""
-        return {"rules": {rule.id: _kept(rule) for rule in self.rules}}
+        kept: dict[str, Any] = {"rules": {rule.id: _kept(rule) for rule in self.rules}}
+        if self.tables:
+            kept["tables"] = {table.id: table.expressions() for table in self.tables}
+        return kept
 
 
 def _kept(rule: CheckedRule) -> dict[str, Any]:

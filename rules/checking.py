@@ -7,7 +7,7 @@ from functools import lru_cache
 from threading import Lock
 
 from rules.errors import ExpressionProblems
-from rules.expression import CheckedExpression, Variable
+from rules.expression import BOOL, CheckedExpression, Variable
 
 MAX_KEPT = 20_000
 
@@ -20,22 +20,22 @@ class Environment:
         from rules.cel import Checker
 
         self._checker = Checker(variables, dict(lists))
-        self._kept: dict[str, CheckedExpression | ExpressionProblems] = {}
+        self._kept: dict[tuple[str, tuple[str, ...]], CheckedExpression | ExpressionProblems] = {}
         self._lock = Lock()
 
-    def check(self, text: str) -> CheckedExpression | ExpressionProblems:
-        """Give the checked condition, or what is wrong with it."""
+    def check(self, text: str, expect: tuple[str, ...] = (BOOL,)) -> CheckedExpression | ExpressionProblems:
+        """Give the checked expression of one of these types, or what is wrong with it."""
         with self._lock:
-            kept = self._kept.get(text)
+            kept = self._kept.get((text, expect))
             if kept is None:
                 if len(self._kept) >= MAX_KEPT:
                     self._kept.clear()
-                kept = self._kept[text] = self._check(text)
+                kept = self._kept[text, expect] = self._check(text, expect)
             return kept
 
-    def _check(self, text: str) -> CheckedExpression | ExpressionProblems:
+    def _check(self, text: str, expect: tuple[str, ...]) -> CheckedExpression | ExpressionProblems:
         try:
-            return self._checker.check(text, "bool")
+            return self._checker.check(text, expect)
         except ExpressionProblems as problems:
             return problems
 

@@ -20,7 +20,7 @@ MODES = ("enforce", "shadow", "off")
 ON_UNKNOWN = ("skip", "fire", "review")
 LIST_TYPES = ("string", "int", "double", "cidr")
 
-FILE_KEYS = ("filters", "description", "order", "hit_policy", "variables", "lists", "rules")
+FILE_KEYS = ("filters", "description", "order", "hit_policy", "variables", "lists", "rules", "tables")
 RULE_KEYS = (
     "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "stop", "reason",
     "owner", "mode", "on_unknown", "effective", "rollout", "except", "tests",
@@ -128,6 +128,8 @@ def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
 
 def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
     rows = top.get("rules")
+    if rows is None and "tables" in top:
+        return
     if rows is None:
         form.note(
             ("rules",), "the file has no rules", "write 'rules:' and a list of rules; 'rules: []' for none"
@@ -167,7 +169,7 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
         else None,
         suppressions=tuple(read_suppressions(form, (*path, "except"), row.get("except", []))),
         description=form.text((*path, "description"), row.get("description", "")),
-        tests=tuple(_cases(form, (*path, "tests"), row.get("tests", []))),
+        tests=tuple(read_cases(form, (*path, "tests"), row.get("tests", []))),
     )
     _effects(form, path, row, rule.stage)
     return rule
@@ -185,7 +187,7 @@ def _effects(form: Form, path: Path, row: Mapping[str, Any], stage: str) -> None
         form.note((*path, effects[0]), message, "use stage: after", key=True)
 
 
-def _cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
+def read_cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
     for index, row in enumerate(form.sequence(path, rows)):
         at = (*path, index)
         case = form.mapping(at, row, CASE_KEYS, what="a test")

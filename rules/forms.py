@@ -23,6 +23,7 @@ from rules.files import (
 )
 from rules.form import CODE
 from rules.shape import Shape
+from rules.tables import INPUT_KEYS, ROW_KEYS, TABLE_KEYS, TABLE_POLICIES
 
 
 def text(about: str, **more: Any) -> Shape:
@@ -138,6 +139,60 @@ RULE = Shape(
     needed=("id", "when"),
     schema={"anyOf": [{"required": [key]} for key in _EFFECTS]},
 )
+_CELL = Shape(
+    "A cell: - for any, a value, > 5, [1..5), 'a', 'b', not('a'), in a_list.",
+    schema={"type": ["string", "number", "boolean"]},
+)
+_ROW = {
+    "id": Shape("Names the row for ever, within its table.", schema={"type": ["string", "integer"]}),
+    "decide": text("The outcome that the row decides.", minLength=1),
+    "cap": CAP,
+    "floor": FLOOR,
+    "tag": TAG,
+    "reason": REASON,
+    "priority": _RULE["priority"],
+    "description": text("For people."),
+}
+_TABLE = {
+    "id": Shape("Names the table for ever: a row is the rule TABLE.ROW.", schema=_ID),
+    "description": text("For people."),
+    "stage": STAGE,
+    "hit_policy": choice("Which of the rows that hold count.", TABLE_POLICIES, "unique"),
+    "inputs": Shape(
+        "What rows are found by: fields, or expressions.",
+        many=True,
+        least=1,
+        each=Shape(
+            either=(
+                text("A field, or a CEL expression.", minLength=1),
+                Shape(
+                    "A named expression.",
+                    keyed(
+                        INPUT_KEYS,
+                        {
+                            "name": text("What the column is called.", minLength=1),
+                            "value": condition("A CEL expression."),
+                        },
+                    ),
+                    needed=INPUT_KEYS,
+                ),
+            )
+        ),
+    ),
+    "rows": Shape(
+        "The rows, each with a cell for every input it asks about.",
+        many=True,
+        least=1,
+        each=Shape("A row: cells by input, and what it does.", keyed(ROW_KEYS, _ROW), each=_CELL),
+    ),
+    "file": text("A CSV file with the rows, as lists/limits.csv.", minLength=1),
+    **{key: _ROW[key] for key in ("decide", "cap", "floor", "tag", "reason")},
+    "owner": text("Who answers for the table."),
+    "mode": MODE,
+    "on_unknown": UNKNOWN,
+    "tests": Shape("Cases that must hold: which row, or what outcome.", many=True, each=CASE),
+}
+TABLE = Shape("A decision table.", keyed(TABLE_KEYS, _TABLE), needed=("id", "inputs"))
 LISTED = Shape(
     "A list of texts or numbers, or the file that holds it.",
     either=(
@@ -173,5 +228,6 @@ _FILE = {
         schema={"propertyNames": {"pattern": f"^{LIST_NAME.pattern}$"}},
     ),
     "rules": Shape("The rules.", many=True, each=RULE),
+    "tables": Shape("Decision tables; their rows count after the rules.", many=True, each=TABLE),
 }
 RULE_FILE = Shape("A rule file of Tandem.", keyed(FILE_KEYS, _FILE))

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rules.cases import WORDS, check_case
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
+from rules.checked_tables import CheckedTable, effect_problems
 from rules.errors import CheckFailed, Problem, nearest
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule, read_filters
 from rules.hit_policy import Rank, ranks, ties
 from rules.lists import ListValues, read_list_values
 from rules.reader import Document, read_yaml
+from rules.table_rank import TableRank, table_ranks
+from rules.tables import Table, read_rows, read_tables, rows_problems
 
 # CEL's reserved words, and the names that the engine gives.
 RESERVED = frozenset(
@@ -53,8 +56,10 @@ class Gathered:
         self.filters: list[Filters] = []
         self.lists: dict[str, ListValues] = {}
         self.list_files: dict[str, bytes] = {}
+        self._tables: list[tuple[Filters, Table]] = []
         self._read_files()
         self._read_lists(read_list)
+        self._read_tables(read_list)
         self._put_in_order()
         self._refuse_repeated_ids()
         for filters in self.filters:
@@ -65,6 +70,10 @@ class Gathered:
     def ranked(self) -> Iterator[tuple[Filters, Rule, Rank]]:
         """Give every rule in order, and its rank in deciding."""
         return ranks(self.filters, self.outcomes)
+
+    def ranked_tables(self) -> Iterator[tuple[Filters, Table, int, TableRank]]:
+        """Give every table in order, the number of its file, and how its rows rank in deciding."""
+        return table_ranks(self.filters, self._tables, self.outcomes)
 
     def cases(
         self, rule: Rule, document: Document, variables: Mapping[str, Variable]
@@ -94,7 +103,9 @@ class Gathered:
         sizes = {name: len(self.lists[name].entries) for name in condition.lists if name in self.lists}
         return too_many_rounds(condition.node, sizes)
 
-    def finish(self, rules: list[CheckedRule], variables: tuple[Variable, ...]) -> CheckedRules:
+    def finish(
+        self, rules: list[CheckedRule], tables: list[CheckedTable], variables: tuple[Variable, ...]
+    ) -> CheckedRules:
         if self.problems:
             raise CheckFailed(self.problems)
         return CheckedRules(
@@ -102,6 +113,7 @@ class Gathered:
             list_files=self.list_files,
             filters=tuple(self.filters),
             rules=tuple(rules),
+            tables=tuple(tables),
             lists=self.lists,
             scores=self.scores,
             outcomes=self.outcomes,
@@ -111,12 +123,15 @@ class Gathered:
     def _read_files(self) -> None:
         for name, data in self.files.items():
             try:
-                filters, problems = read_filters(read_yaml(data, name))
+                document = read_yaml(data, name)
             except CheckFailed as failed:
                 self.problems += failed.problems
             else:
+                filters, problems = read_filters(document)
+                tables, more = read_tables(document)
                 self.filters.append(filters)
-                self.problems += problems
+                self._tables += [(filters, table) for table in tables]
+                self.problems += [*problems, *more]
 
     def _put_in_order(self) -> None:
         """Put the files in the order that they state; all of them state one, or none."""
@@ -155,6 +170,17 @@ class Gathered:
                 if source.file and data is not None:
                     self.list_files[source.file] = data
 
+    def _read_tables(self, read_file: Callable[[str], bytes]) -> None:
+        for place, (filters, table) in enumerate(self._tables):
+            document = filters.document
+            table, data, problems = read_rows(table, document, read_file)
+            if table.file and data is not None:
+                self.list_files[table.file] = data
+            self._tables[place] = filters, table
+            self.problems += problems
+            self.problems += rows_problems(table, document)
+            self.problems += effect_problems(table, document, self.outcomes, self.scores, WORDS)
+
     def _refuse_repeated_ids(self) -> None:
         first: dict[str, str] = {}
         for filters in self.filters:
@@ -165,6 +191,25 @@ class Gathered:
                     hint = f"first at {first[rule.id]}"
                     self.problems.append(filters.document.problem(at, message, hint))
                 first.setdefault(rule.id, f"{filters.document.file}:{filters.document.position(at)[0]}")
+        self._refuse_repeated_tables(first)
+
+    def _refuse_repeated_tables(self, first: dict[str, str]) -> None:
+        """Refuse tables, and rows of tables, whose id is taken."""
+        for filters, table in self._tables:
+            document, at = filters.document, (*table.path, "id")
+            if table.id and table.id in first:
+                hint = f"first at {first[table.id]}"
+                self.problems.append(document.problem(at, f"the id '{table.id}' is taken", hint))
+            first.setdefault(table.id, f"{document.file}:{document.position(at)[0]}")
+        rows: dict[str, Table] = {}
+        for filters, table in self._tables:
+            names = [f"{table.id}.{row.id}" for row in table.rows]
+            taken = [name for name in names if name in first or rows.setdefault(name, table) is not table]
+            if taken and table.id:
+                message = f"the id '{taken[0]}', of a row of this table, is taken"
+                self.problems.append(
+                    filters.document.problem((*table.path, "id"), message, "rename the table")
+                )
 
     def _refuse_effects(self, rule: Rule, document: Document) -> None:
         if rule.decide and rule.decide not in self.outcomes:

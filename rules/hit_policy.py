@@ -32,23 +32,37 @@ class Rank(NamedTuple):
     """
 
     file: int
-    decides: int
-    reviews: int
+    decides: float
+    reviews: float
 
 
 def ranks(filters: Iterable[Filters], outcomes: Sequence[str]) -> Iterator[tuple[Filters, Rule, Rank]]:
     """Rank every rule of these files, which are in order: an earlier file decides before a later one."""
-    start = 0
-    for number, one in enumerate(filters):
-        keys = [
-            (*_strength(one.hit_policy, rule, outcome, place, outcomes), place, word)
-            for place, rule in enumerate(one.rules)
-            for word, outcome in enumerate((rule.decide, REVIEW))
-        ]
-        order = {key[-2:]: start + rank for rank, key in enumerate(sorted(keys))}
+    every = tuple(filters)
+    for number, start, keys in file_ranks(every, outcomes):
+        one = every[number]
+        order = {key[-2:]: start + rank for rank, key in enumerate(keys)}
         for place, rule in enumerate(one.rules):
             yield one, rule, Rank(number, order[place, 0], order[place, 1])
-        start += len(keys)
+
+
+def file_ranks(
+    filters: Sequence[Filters], outcomes: Sequence[str]
+) -> Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]:
+    """Give each file's number, its first rank, and what orders its rules, the strongest first.
+
+    A key ends with the rule's place and 1 where it asks for review. One rank below a file's first is left
+    free: between that and the rules' own stand the rows of tables.
+    """
+    start = 1
+    for number, one in enumerate(filters):
+        keys = sorted(
+            (*strength(one.hit_policy, rule.priority, outcome, place, outcomes), place, word)
+            for place, rule in enumerate(one.rules)
+            for word, outcome in enumerate((rule.decide, REVIEW))
+        )
+        yield number, start, keys
+        start += len(keys) + 1
 
 
 def ties(filters: Filters) -> Iterator[Problem]:
@@ -86,11 +100,11 @@ def _tied(filters: Filters, stated: Sequence[Rule]) -> Iterator[Problem]:
             yield filters.document.problem((*rule.path, "priority"), message, hint)
 
 
-def _strength(
-    policy: str, rule: Rule, outcome: str | None, place: int, outcomes: Sequence[str]
+def strength(
+    policy: str, priority: int | None, outcome: str | None, place: int, outcomes: Sequence[str]
 ) -> tuple[int, int]:
     """Give what orders a rule within its file, the strongest first."""
     if policy == FIRST:
         return place, 0
     mildness = -outcomes.index(outcome) if outcome in outcomes else 1
-    return (-(rule.priority or 0) if policy == PRIORITY else 0), mildness
+    return (-(priority or 0) if policy == PRIORITY else 0), mildness

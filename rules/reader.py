@@ -33,7 +33,7 @@ def read_yaml(data: bytes, file: str) -> Document:
     >>> read_yaml(b"lists: {where: [NO, SE]}", "rules/a.yaml").root
     {'lists': {'where': ['NO', 'SE']}}
     """
-    text = _decode(data, file)
+    text = clean_text(data, file)
     root, places = compose(text, file)
     return Document(file, text, root, places)
 
@@ -98,7 +98,7 @@ class Document:
         return self.text.split("\n")
 
 
-def _decode(data: bytes, file: str) -> str:
+def clean_text(data: bytes, file: str) -> str:
     """Give the text with every line ended by one line feed, or refuse what is no clean UTF-8."""
     if len(data) > MAX_BYTES:
         message = f"{len(data):,} bytes, and a file holds at most {MAX_BYTES:,}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
+from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells
 from rules.errors import Problem, UnreadableExpression
 from rules.expression import BOOL, CheckedExpression, ListName, Name, walk
 from rules.files import Filters, Rule
@@ -14,6 +15,7 @@ from rules.gather import Gathered
 from rules.hit_policy import Rank
 from rules.period import Period
 from rules.rollout import KEY_TYPES
+from rules.tables import Table
 
 EXPRESSIONS_FILE = "expressions.json"
 
@@ -40,9 +42,24 @@ def restore_rules(
             rules.append(_rule(kept.pop(rule.id, None), filters, rule, rank, gathered))
         except UnreadableExpression as error:
             gathered.problems.append(filters.document.problem((*rule.path, "when"), str(error)))
+    tables = []
+    inputs = expressions.get("tables", {}) if isinstance(expressions, Mapping) else {}
+    inputs = dict(inputs) if isinstance(inputs, Mapping) else {}
+    lists = {name: values.type for name, values in gathered.lists.items()}
+    for filters, table, file, ranks in gathered.ranked_tables():
+        try:
+            checked = _inputs(inputs.pop(table.id, None), table, gathered)
+        except UnreadableExpression as error:
+            gathered.problems.append(filters.document.problem((*table.path, "inputs"), str(error)))
+            continue
+        cells, problems = read_cells(table, filters.document, checked, lists, {})
+        gathered.problems += problems
+        tables.append(CheckedTable(table, filters.document, checked, cells, lists, file, ranks))
+    for extra in inputs:
+        gathered.problems.append(Problem(EXPRESSIONS_FILE, 1, 1, f"no table '{extra}' in the rule files"))
     for extra in kept:
         gathered.problems.append(Problem(EXPRESSIONS_FILE, 1, 1, f"no rule '{extra}' in the rule files"))
-    return gathered.finish(rules, ())
+    return gathered.finish(rules, tables, ())
 
 
 def _rule(kept: Any, filters: Filters, rule: Rule, rank: Rank, gathered: Gathered) -> CheckedRule:
@@ -69,8 +86,25 @@ def _rule(kept: Any, filters: Filters, rule: Rule, rank: Rank, gathered: Gathere
     return CheckedRule(rule, filters.document, condition, (), rank, filters.hit_policy, suppressions, key)
 
 
+def _inputs(kept: Any, table: Table, gathered: Gathered) -> tuple[CheckedExpression, ...]:
+    """Give the inputs that a bundle keeps for a table; UnreadableExpression says why they are not its own."""
+    written = kept.get("inputs") if isinstance(kept, Mapping) else None
+    if not isinstance(written, list) or len(written) != len(table.inputs):
+        raise UnreadableExpression(f"not one checked expression for each input of '{table.id}'")
+    return tuple(
+        _restored(
+            {"when": one.get("value"), "checked": one.get("checked")} if isinstance(one, Mapping) else None,
+            table,
+            given.value,
+            gathered,
+            INPUT_TYPES,
+        )
+        for one, given in zip(written, table.inputs, strict=True)
+    )
+
+
 def _restored(
-    kept: Any, rule: Rule, text: str, gathered: Gathered, types: tuple[str, ...] = (BOOL,)
+    kept: Any, rule: Rule | Table, text: str, gathered: Gathered, types: tuple[str, ...] = (BOOL,)
 ) -> CheckedExpression:
     from rules.checked import decode
 
@@ -84,7 +118,8 @@ def _restored(
         message = f"the checked expression of '{rule.id}' cannot be read: {error}"
         raise UnreadableExpression(message) from None
     if expression.type not in types:
-        raise UnreadableExpression(f"the checked expression of '{rule.id}' is no condition")
+        what = "no condition" if types == (BOOL,) else f"a {expression.type}"
+        raise UnreadableExpression(f"the checked expression of '{rule.id}' is {what}")
     for node in walk(expression.node):
         if isinstance(node, ListName):
             values = gathered.lists.get(node.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rules.checked_rules import CheckedRule, CheckedRules
 from rules.columnar import conditions
 from rules.scalar import compile_conditions
 from rules.stage import Stage
+from rules.table_run import TableRun
 from rules.verdict import Verdict, Verdicts
 
 
@@ -33,10 +34,8 @@ class RuleSet:
     @classmethod
     def compile(cls, checked: CheckedRules) -> RuleSet:
         """Compile the conditions of both stages, for one record and for columns."""
-        before, after = Stage(checked.rules, "before"), Stage(checked.rules, "after")
-        acts = (*before.acts, *after.acts)
-        compiled = [_Compiled(stage, acts, checked) for stage in (before, after)]
-        return cls(checked, tuple(rule.id for rule in checked.rules), *compiled)
+        stages = Stage(checked, "before"), Stage(checked, "after")
+        return cls(checked, checked.ids, *(_Compiled(stage, stages, checked) for stage in stages))
 
     def before(self, values: Mapping[str, Any]) -> Verdict:
         """Judge a record before the model has run."""
@@ -55,17 +54,17 @@ class RuleSet:
         return self._after.batch(batch)
 
     def rule(self, rule_id: str) -> CheckedRule:
-        """Give a rule by its id. Raises KeyError."""
-        for rule in self.checked.rules:
-            if rule.id == rule_id:
-                return rule
-        raise KeyError(rule_id)
+        """Give a rule, or a row of a table as one, by its id. Raises KeyError."""
+        return self.checked.rule(rule_id)
 
     @property
     def adjusts(self) -> tuple[str, ...]:
         """The scores that some enforced rule caps or floors, in the order of the scores."""
         bounded = {
-            score for act in self._after.stage.acts if not act.shadow for score in (*act.caps, *act.floors)
+            score
+            for act in self._after.stage.every_act
+            if not act.shadow
+            for score in (*act.caps, *act.floors)
         }
         return tuple(score for score in self.checked.scores if score in bounded)
 
@@ -73,10 +72,13 @@ class RuleSet:
 class _Compiled:
     """One stage, compiled both ways."""
 
-    def __init__(self, stage: Stage, acts: tuple[Any, ...], checked: CheckedRules) -> None:
-        ids = [rule.id for rule in checked.rules]
+    def __init__(self, stage: Stage, stages: Sequence[Stage], checked: CheckedRules) -> None:
         self.stage = stage
-        self._assembly = Assembly(stage.acts, acts, checked.outcomes, ids)
+        self._assembly = Assembly(stage, stages, checked.outcomes, checked.ids)
+        self._tables = [
+            (TableRun(member.acts.checked, checked.list_entries, checked.outcomes), member.position)
+            for member in stage.tables
+        ]
         self._scalar = compile_conditions(stage.conditions, checked.list_entries)
         self._columnar = conditions(stage.conditions, checked.list_entries)
         self._verdict = stage.verdict
@@ -84,9 +86,16 @@ class _Compiled:
 
     def record(self, values: Mapping[str, Any]) -> Verdict:
         held, unknown = self._scalar(values)
+        for table, position in self._tables:
+            hit, opened = table.record(values)
+            if hit:
+                held = [*held, *(position + row for row in hit)]
+            if opened:
+                unknown = [*unknown, *(position + row for row in opened)]
         if not held and not unknown:
             return self._nothing
         return self._verdict(held, unknown, values)
 
     def batch(self, batch: pa.RecordBatch) -> Verdicts:
-        return self._assembly.verdicts(self._columnar.evaluate(batch), batch)
+        tables = [table.batch(batch) for table, _ in self._tables]
+        return self._assembly.verdicts(self._columnar.evaluate(batch), batch, tables)

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from rules.acts import Act, act_of
-from rules.checked_rules import CheckedRule
+from rules.checked_rules import CheckedRule, CheckedRules
+from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, Call, CheckedExpression
 from rules.hit_policy import REVIEW, VIOLATED
+from rules.table_acts import TableActs
 from rules.verdict import Verdict
 
 MAX_KEPT = 4096
@@ -41,18 +43,35 @@ class Combination:
     adjusted: dict[int, Verdict]
 
 
+@dataclass(frozen=True, slots=True)
+class TableMember:
+    """A table of a stage: how many rules stand before it, and the position of its first row."""
+
+    before: int
+    position: int
+    acts: TableActs
+
+
 class Stage:
     """One stage's rules in file order, `off` ones left out.
 
-    `conditions` are the rules' own, one for each of `acts`, and after them those that suppress rules.
+    `conditions` are the rules' own, one for each of `acts`, and after them those that suppress rules. Beyond
+    them, `tables` has what the rows of tables do, each with the position of its first row.
     """
 
-    def __init__(self, rules: Sequence[CheckedRule], stage: str) -> None:
-        chosen = [
-            (index, checked)
-            for index, checked in enumerate(rules)
-            if checked.rule.stage == stage and checked.rule.mode != "off"
-        ]
+    def __init__(self, checked_rules: CheckedRules, stage: str) -> None:
+        chosen: list[tuple[int, CheckedRule]] = []
+        tables: list[tuple[int, TableActs]] = []
+        index = 0
+        for member in checked_rules.members():
+            if isinstance(member, CheckedTable):
+                if member.table.stage == stage and member.table.mode != "off":
+                    tables.append((len(chosen), TableActs(member, index)))
+                index += len(member.table.rows)
+                continue
+            if member.rule.stage == stage and member.rule.mode != "off":
+                chosen.append((index, member))
+            index += 1
         acts: list[Act] = []
         exceptions: list[CheckedExpression] = []
         for index, checked in chosen:
@@ -65,16 +84,29 @@ class Stage:
             *(checked.condition for _, checked in chosen),
             *exceptions,
         )
+        position = len(self.conditions)
+        placed = []
+        for before, table in tables:
+            placed.append(TableMember(before, position, table))
+            position += table.size
+        self.tables: tuple[TableMember, ...] = tuple(placed)
+        # A table tells as many combinations as it has rows.
+        self._most = MAX_KEPT + 2 * (position - len(self.conditions))
         self._rollouts = {at: act.rollout for at, act in enumerate(acts) if act.rollout}
         self._kept: dict[tuple[tuple[int, ...], ...], Combination] = {}
 
+    @property
+    def every_act(self) -> tuple[Act, ...]:
+        """What the rules do, and for each kind of row of a table one that does it."""
+        return (*self.acts, *(act for member in self.tables for act in member.acts.examples))
+
     def verdict(self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]) -> Verdict:
-        """Give the verdict on a record: `held` and `unknown` are indices of `conditions`, in order."""
+        """Give the verdict on a record: `held` and `unknown` are positions of conditions and rows."""
         key = (tuple(held), tuple(unknown), self._outside(held, unknown, values) if self._rollouts else ())
         found = self._kept.get(key)
         if found is None:
             # Records fire few combinations of rules; a new one is worked out once.
-            if len(self._kept) >= MAX_KEPT:
+            if len(self._kept) >= self._most:
                 self._kept.clear()
             found = self._kept[key] = self._work_out(*key)
         return _adjusted(found, values) if found.bounds else found.verdict
@@ -93,8 +125,13 @@ class Stage:
         holding, left_open, rules = set(held), set(unknown), len(self.acts)
         fired: list[tuple[Act, bool]] = []  # and whether it asks for review
         shadow, suppressed, unknown_ids = [], [], []
-        for at in sorted(one for one in holding | left_open if one < rules):
-            act, is_open = self.acts[at], at in left_open
+        acting = [(self.acts[at], at) for at in holding | left_open if at < rules]
+        for member in self.tables:
+            end = member.position + member.acts.size
+            rows = [at for at in holding | left_open if member.position <= at < end]
+            acting += [(member.acts.act(at - member.position), at) for at in rows]
+        for act, at in sorted(acting, key=_index):
+            is_open = at in left_open
             if is_open and not act.shadow:
                 unknown_ids.append(act.id)
             if is_open and not act.fires_on_unknown:
@@ -138,6 +175,10 @@ def any_of(conditions: Sequence[CheckedExpression]) -> CheckedExpression:
 
 def _outcome(act: Act, reviews: bool) -> str | None:
     return REVIEW if reviews else act.decide
+
+
+def _index(acting: tuple[Act, int]) -> int:
+    return acting[0].index
 
 
 def _rank(fired: tuple[Act, bool]) -> float:

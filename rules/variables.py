@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from rules.checking import Environment, environment
 from rules.errors import ExpressionProblem, ExpressionProblems, Problem, UnreadableExpression
 from rules.expression import (
+    BOOL,
     TYPES,
     Call,
     CheckedExpression,
@@ -40,14 +41,16 @@ class FileNames:
     _parts: dict[str, Node] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
 
-    def check(self, text: str) -> CheckedExpression | ExpressionProblems | None:
-        """Give the checked condition, its variables put in, or what is wrong with it.
+    def check(
+        self, text: str, expect: tuple[str, ...] = (BOOL,)
+    ) -> CheckedExpression | ExpressionProblems | None:
+        """Give the checked expression, its variables put in, or what is wrong with it.
 
         None where a variable that it uses is wrong: that has been said.
         """
         if self._failed and self._failed.intersection(_USED.findall(text)):
             return None
-        checked = self.names.check(text)
+        checked = self.names.check(text, expect)
         if isinstance(checked, ExpressionProblems) or not self._parts:
             return checked
         return put_in(checked, self._parts)

@@ -72,6 +72,8 @@ def _show(found: Checkup, *, as_json: bool, strict: bool, sarif: str) -> None:
     _complain_of(found)
     if not found.problems:
         rules, files = _counted(found.rules, "rule"), _counted(found.files, "file")
+        if found.tables:
+            rules += f" and {_counted(found.tables, 'table')} of {_counted(found.rows, 'row')}"
         say(f"{found.name}: {rules} in {files}, {_counted(found.tests, 'test')} passed")
     if found.coverage is not None:
         _show_coverage(found)

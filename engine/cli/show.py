@@ -9,6 +9,7 @@ from engine.cli.options import HERE, AsJson, BundleArgument, ProjectDir
 if TYPE_CHECKING:
     from engine.bundle import Bundle
     from rules.checked_rules import CheckedRule
+    from rules.checked_tables import CheckedTable
 
 
 def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJson = False) -> None:
@@ -26,7 +27,7 @@ def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJ
 def _described(bundle: Bundle) -> dict[str, Any]:
     from engine.runtime import Runtime
 
-    rules = [_rule(checked) for checked in Runtime.open(bundle).rules.checked.rules]
+    checked = Runtime.open(bundle).rules.checked
     return {
         "digest": bundle.digest,
         "created": bundle.manifest.created.isoformat(timespec="seconds"),
@@ -36,7 +37,8 @@ def _described(bundle: Bundle) -> dict[str, Any]:
         },
         "outcomes": bundle.json("schema.json")["outcomes"],
         "classifiers": bundle.json("model/scores.json").get("classifiers", []),
-        "rules": rules,
+        "rules": [_rule(rule) for rule in checked.rules],
+        "tables": [_table(table) for table in checked.tables],
         "evaluation": bundle.json("evaluation.json") if "evaluation.json" in bundle.parts else None,
     }
 
@@ -50,6 +52,19 @@ def _rule(checked: CheckedRule) -> dict[str, Any]:
         "mode": rule.mode,
         "when": rule.when,
         "does": rule.effect,
+    }
+
+
+def _table(checked: CheckedTable) -> dict[str, Any]:
+    table = checked.table
+    return {
+        "id": table.id,
+        "file": table.file or checked.document.file,
+        "stage": table.stage,
+        "mode": table.mode,
+        "hit_policy": table.hit_policy,
+        "inputs": [one.text for one in checked.inputs],
+        "rows": len(table.rows),
     }
 
 
@@ -79,6 +94,18 @@ def _print(described: dict[str, Any]) -> None:
         (rule["id"], rule["stage"], rule["mode"], rule["does"], rule["file"]) for rule in described["rules"]
     ]
     say_table(("rule", "stage", "mode", "does", "file"), rules)
+    if described["tables"]:
+        heading("Tables")
+        tables = [
+            (
+                *(one[key] for key in ("id", "stage", "mode", "hit_policy")),
+                f"{one['rows']:,}",
+                ", ".join(one["inputs"]),
+                one["file"],
+            )
+            for one in described["tables"]
+        ]
+        say_table(("table", "stage", "mode", "hit policy", "rows", "by", "file"), tables)
     heading("Evaluation")
     if described["evaluation"] is None:
         say("not evaluated: its rules were edited live; 'tandem evaluate BUNDLE DATA' evaluates it")

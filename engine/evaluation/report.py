@@ -10,6 +10,7 @@ from typing import Any
 
 WAYS = {"model": "model alone", "filters": "filters alone", "together": "together"}
 NONE = "–"
+ROWS_SHOWN = 20  # of one decision table; evaluation.json has all that did something
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,27 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
 
 def _rules(evaluation: Mapping[str, Any]) -> Table:
     keys = ("fired", "decided", "overrode", "shadow", "suppressed", "unknown")
-    rows = tuple(
-        (
-            row["id"] + ("" if row["mode"] == "enforce" else f" ({row['mode']})"),
-            *(_count(row.get(key, 0)) for key in keys),  # a report of an older version has fewer
-            _share(row["positive_share"]),
-        )
-        for row in evaluation.get("rules", ())
-    )
-    return Table("rules", ("rule", *keys, "positive"), rows)
+    rows: list[tuple[str, ...]] = []
+    shown: dict[str, int] = {}
+    told = evaluation.get("rules", ())
+    acted = {row["id"]: row["rows"] - row["silent"] for row in told if "rows" in row}
+    for row in told:
+        name, table = row["id"], row.get("table")
+        if table is not None:
+            shown[table] = shown.get(table, 0) + 1
+            if shown[table] > ROWS_SHOWN:
+                continue
+            name = "  " + name
+        if "rows" in row:
+            name += f" ({_count(row['rows'])} rows, {_count(row['silent'])} of them silent)"
+        elif row["mode"] != "enforce":
+            name += f" ({row['mode']})"
+        # A report of an older version has fewer keys.
+        rows.append((name, *(_count(row.get(key, 0)) for key in keys), _share(row["positive_share"])))
+        if table is not None and shown[table] == ROWS_SHOWN < acted[table]:
+            more = f"  … {_count(acted[table] - ROWS_SHOWN)} more rows of {table}"
+            rows.append((more, *("" for _ in keys), ""))
+    return Table("rules", ("rule", *keys, "positive"), tuple(rows))
 
 
 def _candidates(evaluation: Mapping[str, Any]) -> Table:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rules.checked_tables import CheckedTable
+
 if TYPE_CHECKING:
     from engine.decided import Decided
     from rules.ruleset import RuleSet
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def judge_rules(
     rules: RuleSet, decided: Decided, alone: np.ndarray, positive: np.ndarray | None
 ) -> list[dict[str, Any]]:
-    """One row a rule, in the rules' order.
+    """One row a rule, in order; of a decision table one in all, and one for each of its rows that acted.
 
     fired, shadow, suppressed, unknown: rows in which the rule fired, would have fired (on trial, or out of
     its rollout), was kept from it by an exception, was left open (also on trial).
@@ -29,6 +31,7 @@ def judge_rules(
     `alone` `(n,)` are the outcomes of the model alone; `positive` `(n,)` is 1, 0, or −1 for a missing label.
     """
     ids = rules.rules
+    checked = rules.checked
     by_rule = decided.decided_by >= 0
     other = by_rule & (decided.outcome != alone)
     lists = {name: _rule_and_row(decided.lists[name], ids) for name in ("fired", "shadow")}
@@ -37,16 +40,34 @@ def judge_rules(
     counts["overrode"] = np.bincount(decided.decided_by[other], minlength=len(ids))
     places, rows = (np.concatenate(pair) for pair in zip(lists["fired"], lists["shadow"], strict=True))
     shares = _positive_shares(places, rows, positive, len(ids))
-    return [
-        {
-            "id": rule,
-            "stage": rules.rule(rule).rule.stage,
-            "mode": rules.rule(rule).rule.mode,
-            **{name: int(of[place]) for name, of in counts.items()},
-            "positive_share": shares[place],
-        }
-        for place, rule in enumerate(ids)
-    ]
+    judged: list[dict[str, Any]] = []
+
+    def judge(name: str, place: int, stage: str, mode: str, **more: Any) -> None:
+        done = {word: int(of[place]) for word, of in counts.items()}
+        judged.append(
+            {"id": name, "stage": stage, "mode": mode, **done, "positive_share": shares[place], **more}
+        )
+
+    place = 0
+    for member in checked.members():
+        if isinstance(member, CheckedTable):
+            table, size = member.table, len(member.ids)
+            among = slice(place, place + size)
+            acted = np.flatnonzero(sum(of[among] for of in counts.values())).tolist()
+            total = {word: int(of[among].sum()) for word, of in counts.items()}
+            inside = (places >= place) & (places < place + size)
+            share = _positive_shares(np.zeros(int(inside.sum()), np.int64), rows[inside], positive, 1)[0]
+            judged.append(
+                {"id": table.id, "stage": table.stage, "mode": table.mode, **total, "positive_share": share,
+                 "rows": size, "silent": size - len(acted)}
+            )  # fmt: skip
+            for row in acted:
+                judge(member.ids[row], place + row, table.stage, table.mode, table=table.id)
+            place += size
+        else:
+            judge(member.id, place, member.rule.stage, member.rule.mode)
+            place += 1
+    return judged
 
 
 def _rule_and_row(lists: pa.ListArray, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +75,8 @@ def _rule_and_row(lists: pa.ListArray, ids: Sequence[str]) -> tuple[np.ndarray, 
     offsets = lists.offsets.to_numpy()
     values = lists.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
     names = values.dictionary.to_pylist()
-    place = np.array([ids.index(name) if name in ids else -1 for name in names], np.int64)
+    known = {name: place for place, name in enumerate(ids)}
+    place = np.array([known.get(name, -1) for name in names], np.int64)
     rows = np.repeat(np.arange(len(lists)), np.diff(offsets))
     return place[values.indices.to_numpy(zero_copy_only=False)], rows
 

@@ -61,17 +61,21 @@ def compare(old: Bundle, new: Bundle) -> Difference:
 
 
 def rule_texts(name: str, data: bytes) -> dict[str, str]:
-    """Give every rule of a file as written, by its id; what stands above the rules under the file's name."""
+    """Give every rule and table of a file as written, by id; what stands above them under the file's name."""
     document = read_yaml(data, name)
     root = document.root if isinstance(document.root, dict) else {}
-    rules = root.get("rules") or []
     lines = document.text.split("\n")
-    starts = [document.position(("rules", index))[0] - 1 for index in range(len(rules))]
-    ends = [*starts[1:], _end(document, root, lines)]
-    texts = {name: _trimmed(lines[: starts[0]] if starts else lines)}
-    for rule, start, end in zip(rules, starts, ends, strict=True):
-        texts[str(rule.get("id"))] = _trimmed(lines[start:end])
-    return texts
+    texts: dict[str, str] = {}
+    above = len(lines)
+    for key in ("rules", "tables"):
+        items = root.get(key) or []
+        starts = [document.position((key, index))[0] - 1 for index in range(len(items))]
+        above = min([above, *starts[:1]])
+        for item, start, end in zip(
+            items, starts, [*starts[1:], _end(document, root, key, lines)], strict=False
+        ):
+            texts[str(item.get("id"))] = _trimmed(lines[start:end])
+    return {name: _trimmed(lines[:above]), **texts}
 
 
 def _rules(bundle: Bundle) -> dict[str, str]:
@@ -82,10 +86,10 @@ def _rules(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def _end(document: Document, root: Mapping[str, Any], lines: list[str]) -> int:
-    """The line where the rules end: at the next key of the file, or at its end."""
-    rules_at = document.key_position(("rules",))[0]
-    below = [line for key in root if (line := document.key_position((key,))[0]) > rules_at]
+def _end(document: Document, root: Mapping[str, Any], key: str, lines: list[str]) -> int:
+    """The line where the items of a key end: at the next key of the file, or at its end."""
+    begins = document.key_position((key,))[0]
+    below = [line for one in root if (line := document.key_position((one,))[0]) > begins]
     return min(below) - 1 if below else len(lines)
 
 

@@ -89,10 +89,14 @@ def _solver(checked: CheckedRules, solve: bool) -> Any:
 
 
 def _used_lists(checked: CheckedRules) -> frozenset[str]:
-    return frozenset(
+    found = {
         node.name
         for rule in checked.rules
         for expression in rule.expressions
         for node in walk(expression.node)
         if isinstance(node, ListName)
-    )
+    }
+    in_cells = {
+        cell.list for table in checked.tables for column in table.cells for cell in column if cell.list
+    }
+    return frozenset(found | in_cells)

@@ -51,8 +51,8 @@ class Subject:
     filters: Filters
     fires: Want
     decides: Want | None
-    strength: int
-    weakness: int
+    strength: float
+    weakness: float
     stops: tuple[Want, ...] = ()
 
     @property

@@ -1,0 +1,381 @@
+"""What is wrong with a whole decision table: rows that overlap, and gaps; each with a record that shows it.
+
+Both are found on the pieces of the inputs, so that no value is left out, and every record is run through the
+rows' conditions before it is given. Where inputs depend on each other (an expression, a list, a field used
+twice) a record may not be found: such a case is counted as undecided, and so is what the bounds cut off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from rules.cells import Cell
+from rules.checked_tables import CheckedTable
+from rules.expression import BOOL, DOUBLE, STRING, TIMESTAMP, Name, Variable
+from rules.pieces import Pieces, Span
+from rules.scalar import Lists
+from rules.table_index import Cuts, positions
+from rules.table_run import TableRun, table_columns
+
+MOST_STEPS = 300_000
+LISTED_TRIED = 1_000
+_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Two rows, by their places, that both hold on a record."""
+
+    first: int
+    second: int
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A record without a missing value on which no row holds."""
+
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """The first overlaps in file order, how many pairs of rows overlap at most, and what stayed undecided."""
+
+    found: tuple[Overlap, ...]
+    pairs: int
+    undecided: int = 0
+    cut_off: bool = False
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Some gaps, each in another part of the table; without any, and none undecided, there is none."""
+
+    found: tuple[Gap, ...]
+    undecided: int = 0
+    cut_off: bool = False
+
+
+def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 20) -> Overlaps:
+    """Find rows that hold on one record; `most` of them are given with such a record."""
+    domain = _Domain(table, variables, lists)
+    together = [(1 << domain.rows) - 1] * domain.rows
+    for column in domain.columns:
+        beside = column.together()
+        if beside is None:
+            return Overlaps((), 0, cut_off=True)
+        for rows, bits in beside:
+            for row in rows:
+                together[row] &= bits
+    found: list[Overlap] = []
+    pairs = undecided = 0
+    for row, bits in enumerate(together):
+        later = bits >> (row + 1)
+        if not later:
+            continue
+        pairs += later.bit_count()
+        for place in islice(_bits(later), most):
+            if len(found) >= most:
+                break
+            other = row + 1 + place
+            record = domain.witness(
+                [column.common(column.cells[row], column.cells[other]) for column in domain.columns],
+                (row, other),
+            )
+            if record is None:
+                undecided += 1
+            else:
+                found.append(Overlap(row, other, record))
+    return Overlaps(tuple(found), pairs, undecided, cut_off=pairs > len(found) + undecided)
+
+
+def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 10) -> Gaps:
+    """Find records without missing values on which no row holds."""
+    domain = _Domain(table, variables, lists)
+    columns = sorted(domain.columns, key=lambda column: column.pieces.share)
+    cuts = [Cuts(column.pieces) for column in columns]
+    seen: list[set[tuple[int, int]]] = [set() for _ in columns]
+    found: list[Gap] = []
+    steps = undecided = 0
+    # Depth first: what is left after some inputs, and the code chosen for each of them.
+    pending: list[tuple[int, tuple[int, ...]]] = [((1 << domain.rows) - 1, ())]
+    while pending and len(found) < most:
+        left, chosen = pending.pop()
+        level = len(chosen)
+        if not left or level == len(columns):
+            if not left:
+                record = domain.gap(columns, chosen)
+                if record is None:
+                    undecided += 1
+                else:
+                    found.append(Gap(record))
+            continue
+        if (left.bit_length(), left) in seen[level]:
+            continue
+        seen[level].add((left.bit_length(), left))
+        column = columns[level]
+        places = cuts[level].of(left, domain.rows)
+        places = places[places < column.pieces.missing].tolist()
+        steps += len(places)
+        if steps > MOST_STEPS:
+            return Gaps(tuple(found), undecided, cut_off=True)
+        for place, end in zip(reversed(places), reversed([*places[1:], column.pieces.missing]), strict=True):
+            code = column.first_possible(place, end)
+            if code is not None:
+                pending.append((left & column.pieces.true(code), (*chosen, code)))
+    return Gaps(tuple(found), undecided, cut_off=bool(pending))
+
+
+class _Domain:
+    """The inputs of a table with the values that they may take."""
+
+    def __init__(self, table: CheckedTable, variables: Sequence[Variable], lists: Lists) -> None:
+        known = {variable.name: variable for variable in variables}
+        self.rows = len(table.table.rows)
+        self._table, self._lists = table, lists
+        self.columns = []
+        for place, (kind, cells) in enumerate(table_columns(table)):
+            node = table.inputs[place].node if place < len(table.inputs) else None
+            variable = known.get(node.name) if isinstance(node, Name) else None
+            self.columns.append(_Column(kind, cells, variable))
+        collecting = replace(table, table=replace(table.table, hit_policy="collect"))
+        self._run = TableRun(collecting, lists, ())
+        names = sorted({name for one in table.inputs for name in one.variables})
+        self._blank: dict[str, Any] = dict.fromkeys(names)
+
+    def witness(self, codes: Sequence[Sequence[int]], rows: Sequence[int]) -> Mapping[str, Any] | None:
+        """Give a record with one of the codes in every column, on which these rows hold; or none, without."""
+        for record in self._candidates(codes):
+            holding = self._run.record(record)[0]
+            if all(row in holding for row in rows) if rows else not holding:
+                return record
+        return None
+
+    def gap(self, columns: Sequence[_Column], chosen: Sequence[int]) -> Mapping[str, Any] | None:
+        """Give a record with the codes chosen for the first of these columns, on which no row holds."""
+        by_column = {id(column): [code] for column, code in zip(columns, chosen, strict=False)}
+        codes: list[Sequence[int]] = []
+        for column in self.columns:
+            some = column.first_possible(0, column.pieces.missing)
+            codes.append(by_column.get(id(column), [] if some is None else [some]))
+        return self.witness(codes, ())
+
+    def _candidates(self, codes: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
+        record = dict(self._blank)
+        for column, some in zip(self.columns, codes, strict=True):
+            if column.variable is None:
+                continue
+            value = next(
+                (v for code in some for v in [column.value(code)] if v is not _IMPOSSIBLE), _IMPOSSIBLE
+            )
+            if value is not _IMPOSSIBLE:
+                record[column.variable.name] = value
+        yield record
+        for place, column in enumerate(self.columns[: len(self._table.inputs)]):
+            names = {cell.list for cell in self._table.cells[place] if cell.list}
+            if column.variable is None:
+                continue
+            for name in sorted(names):
+                for entry in islice(self._lists[name], LISTED_TRIED):
+                    yield {**record, column.variable.name: entry}
+
+
+class _Impossible:
+    """The value of a piece that no value is in."""
+
+
+_IMPOSSIBLE = _Impossible()
+
+
+class _Column:
+    """One column: its cells, their pieces, and which of those a record can be in."""
+
+    def __init__(self, kind: str, cells: Sequence[Cell], variable: Variable | None) -> None:
+        self.cells = tuple(cells)
+        self.pieces = Pieces(kind, cells)
+        self.variable = variable
+        size = self.pieces.missing
+        possible = np.ones(size + 1, dtype=bool)
+        if variable is not None:
+            possible[:size] = [self.value(code) is not _IMPOSSIBLE for code in range(size)]
+            possible[size] = variable.nullable
+        elif kind == BOOL:
+            possible[size] = False
+        self._possible = np.flatnonzero(possible)
+        self._spans: dict[Cell, list[Span]] = {}
+
+    def value(self, code: int) -> Any:
+        """Give a value that a record may have in a piece, None for the missing one, or _IMPOSSIBLE."""
+        pieces, variable = self.pieces, self.variable
+        if code == pieces.missing:
+            return None
+        if variable is None:
+            return _IMPOSSIBLE
+        if not pieces.ordered:
+            return self._named(code, variable)
+        if code % 2:
+            return self._within(pieces.points[code // 2], variable)
+        low = pieces.points[code // 2 - 1] if code else None
+        high = pieces.points[code // 2] if code // 2 < len(pieces.points) else None
+        return _between(low, high, variable)
+
+    def first_possible(self, code: int, end: int) -> int | None:
+        """Give the first code from `code` to before `end` that a record can be in."""
+        at = int(np.searchsorted(self._possible, code))
+        if at < len(self._possible) and self._possible[at] < end:
+            return int(self._possible[at])
+        return None
+
+    def spans(self, cell: Cell) -> list[Span]:
+        """Give where a cell holds, in the numbers of the possible codes."""
+        known = self._spans.get(cell)
+        if known is None:
+            missing = self.pieces.missing
+            spans = [span for span in self.pieces.spans(cell) if span[0] < missing]
+            if self.pieces.on_missing(cell):
+                spans.append((missing, missing + 1))
+            ends = np.searchsorted(self._possible, [end for span in spans for end in span]).tolist()
+            found: list[Span] = []
+            for first, end in zip(ends[::2], ends[1::2], strict=True):
+                if found and found[-1][1] == first:
+                    found[-1] = found[-1][0], end
+                elif first < end:
+                    found.append((first, end))
+            known = self._spans[cell] = found
+        return known
+
+    def common(self, one: Cell, other: Cell) -> list[int]:
+        """Give some codes on which both cells hold: the first of every stretch."""
+        starts = [
+            max(a[0], b[0]) for a in self.spans(one) for b in self.spans(other) if a[0] < b[1] and b[0] < a[1]
+        ]
+        return [int(self._possible[start]) for start in sorted(starts)]
+
+    def together(self) -> list[tuple[list[int], int]] | None:
+        """Give for each distinct cell its rows, and (bits) all rows that hold somewhere where it does.
+
+        None where that would take too long.
+        """
+        groups = [
+            (rows, self.pieces.bits(rows), self.spans(cell)) for cell, rows in self.pieces.groups.items()
+        ]
+        whole = [(bits, spans[0]) for _, bits, spans in groups if len(spans) == 1]
+        parted = [(bits, spans) for _, bits, spans in groups if len(spans) > 1]
+        if len(parted) * len(groups) > 2 * MOST_STEPS:
+            return None
+        starts = _running([(span[0], bits) for bits, span in whole])
+        ends = _running([(-span[1], bits) for bits, span in whole])
+        found = []
+        for rows, bits, spans in groups:
+            beside = bits if spans else 0
+            for first, end in spans:
+                # Of what is in one stretch: it begins before this one ends, and ends after this one begins.
+                beside |= _before(starts, end) & _before(ends, -first)
+            for other, stretches in parted:
+                if any(a[0] < b[1] and b[0] < a[1] for a in spans for b in stretches):
+                    beside |= other
+            found.append((rows, beside))
+        return found
+
+    def _named(self, code: int, variable: Variable) -> Any:
+        points = self.pieces.points
+        if code < len(points):
+            return self._within(points[code], variable)
+        named = set(points)
+        if variable.values is not None:
+            return next((value for value in variable.values if value not in named), _IMPOSSIBLE)
+        if variable.type == BOOL:
+            return next((value for value in (False, True) if value not in named), _IMPOSSIBLE)
+        if variable.type == STRING:
+            return next(
+                word for word in (f"other{'_' * n}" for n in range(len(named) + 1)) if word not in named
+            )
+        low = variable.minimum if variable.minimum is not None else (points[-1] + 1 if points else 0)
+        start = int(low) if variable.type != DOUBLE else float(math.ceil(low))
+        for step in range(len(named) + 1):
+            value = self._within(start + step, variable)
+            if value is not _IMPOSSIBLE and value not in named:
+                return value
+        return _between(None, points[0] if points else None, variable)
+
+    def _within(self, value: Any, variable: Variable) -> Any:
+        if variable.values is not None and value not in variable.values:
+            return _IMPOSSIBLE
+        below = variable.minimum is not None and value < variable.minimum
+        above = variable.maximum is not None and value > variable.maximum
+        return _IMPOSSIBLE if below or above else value
+
+
+def _between(low: Any, high: Any, variable: Variable) -> Any:
+    """Give a value strictly between two ends (None for none) that the variable may have."""
+    if variable.type == STRING:
+        if variable.values is not None:
+            return next(
+                (v for v in variable.values if (low is None or v > low) and (high is None or v < high)),
+                _IMPOSSIBLE,
+            )
+        if low is None:
+            return "" if high else _IMPOSSIBLE
+        word = low + " "
+        return word if high is None or word < high else _IMPOSSIBLE
+    least, most = variable.minimum, variable.maximum
+    if variable.type == TIMESTAMP:
+        least, most = _FIRST_MOMENT, _LAST_MOMENT
+    if variable.type == DOUBLE:
+        least = -math.inf if least is None else float(least)
+        most = math.inf if most is None else float(most)
+        candidates = [least, most]
+        if low is not None and high is not None:
+            candidates.append(low + (high - low) / 2)
+        candidates += [] if low is None else [low + 1.0, math.nextafter(low, math.inf)]
+        candidates += [] if high is None else [high - 1.0, math.nextafter(high, -math.inf)]
+        candidates += [0.0]
+    else:
+        least = -(2**63) if least is None else math.ceil(least)
+        most = 2**63 - 1 if most is None else math.floor(most)
+        candidates = [low + 1] if low is not None else [high - 1] if high is not None else [0]
+        candidates += [least, most]
+    for value in candidates:
+        if (
+            math.isfinite(value)
+            and least <= value <= most
+            and (low is None or value > low)
+            and (high is None or value < high)
+        ):
+            return value
+    return _IMPOSSIBLE
+
+
+def _running(items: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Give the rising keys, and with each the union of the bits of all keys up to it."""
+    keys: list[int] = []
+    unions: list[int] = []
+    union = 0
+    for key, bits in sorted(items):
+        union |= bits
+        if keys and keys[-1] == key:
+            unions[-1] = union
+        else:
+            keys.append(key)
+            unions.append(union)
+    return keys, unions
+
+
+def _before(running: tuple[list[int], list[int]], key: int) -> int:
+    """Give the union of the bits of all keys below `key`."""
+    from bisect import bisect_left
+
+    keys, unions = running
+    at = bisect_left(keys, key)
+    return unions[at - 1] if at else 0
+
+
+def _bits(bits: int) -> Iterator[int]:
+    return iter(positions(bits, bits.bit_length()).tolist())

@@ -1,0 +1,66 @@
+"""The inline tests of a decision table: which row, or what outcome, a few given values must lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rules.cases import FIRE, NONE, UNKNOWN, given_values
+from rules.checked_rules import CheckedCase, CheckedRules
+from rules.checked_tables import REVIEW, CheckedTable
+from rules.errors import Problem, nearest
+from rules.expression import Variable
+from rules.reader import Document
+from rules.tables import Table
+
+SHOWN = 5
+
+
+def check_table_cases(
+    table: Table, document: Document, variables: Mapping[str, Variable]
+) -> tuple[tuple[CheckedCase, ...], list[Problem]]:
+    """Type the tests of a table, and refuse what it can never lead to."""
+    cases, problems = [], []
+    rows = {row.id for row in table.rows}
+    outcomes = {row.decide for row in table.rows if row.decide is not None}
+    possible = rows | outcomes | {NONE, FIRE, UNKNOWN, *([REVIEW] if table.on_unknown == REVIEW else [])}
+    for case in table.tests:
+        values, wrong = given_values(case, table.stage, document, variables)
+        problems += wrong
+        if case.expect and case.expect not in possible:
+            message = f"the table '{table.id}' has no row and no outcome '{case.expect}'"
+            hint = nearest(case.expect, possible)
+            problems.append(document.problem((*case.path, "expect"), message, hint))
+        cases.append(CheckedCase(values, case.expect, case.path))
+    return tuple(cases), problems
+
+
+def run_table_cases(table: CheckedTable, checked: CheckedRules) -> Iterator[Problem]:
+    """Run the tests of one table, on the table alone, and give those that fail as problems."""
+    if not table.cases:
+        return
+    from rules.table_run import TableRun
+
+    run = TableRun(table, checked.list_entries, checked.outcomes)
+    missing = dict.fromkeys(name for one in table.inputs for name in one.variables)
+    for case in table.cases:
+        values = {**missing, **case.values}
+        hit, opened = run.record(values)
+        got = _results(table, hit, opened)
+        if case.expect not in got:
+            shown = ", ".join(got[:SHOWN])
+            absent = sorted(name for name in missing if values[name] is None)
+            hint = f"missing here: {', '.join(absent)}" if absent else ""
+            message = f"test of '{table.id}' failed: expected {case.expect}, got {shown}"
+            yield table.document.problem((*case.path, "expect"), message, hint)
+
+
+def _results(table: CheckedTable, hit: tuple[int, ...], opened: tuple[int, ...]) -> list[str]:
+    """Give what a test may call this result: rows first, then what they decide."""
+    rows, policy = table.table.rows, table.table.on_unknown
+    fired = [rows[place] for place in (*hit, *(opened if policy == "fire" else ()))]
+    found = [row.id for row in fired] + [row.decide for row in fired if row.decide is not None]
+    if policy == REVIEW and opened:
+        found += [*(rows[place].id for place in opened), REVIEW]
+    if found:
+        return [*dict.fromkeys(found), FIRE, *([UNKNOWN] if opened else [])]
+    return [UNKNOWN] if opened else [NONE]
