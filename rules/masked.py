@@ -26,8 +26,8 @@ class MaskedBatch:
         self.masks = masks
         self.columns = columns
         self.lifted: dict[int, Gathered | None] = {}
-        # Answers are thousands of calls of a microsecond: two threads at it would only wait for Python's lock.
-        # One answers while others read their masks back, in calls that are long.
+        # Answers are thousands of calls of a microsecond: two threads at it would wait for Python's lock and
+        # little else. One answers while others read their masks back, in calls that are long.
         self._turn = Lock()
         self.codes = dict(zip(masks.sought, each(self._codes, list(masks.sought)), strict=True))
 
