@@ -14,6 +14,7 @@ from engine.runtime import Runtime, identity
 from engine.values import EPOCH, MICROSECOND
 from rules.checked_rules import CheckedRule
 from rules.ruleset import RuleSet
+from rules.scalar import compile_conditions
 from rules.verdict import COUNTED
 
 
@@ -22,7 +23,8 @@ class RuleSeen:
     """One rule of an explanation.
 
     `values` are what its condition saw, `missing` the names among them without a value. `without` is what the
-    outcome would have been without the rule; for a rule on trial (shadow) it is the outcome as it is.
+    outcome would have been without the rule; for one that had no effect (shadow, suppressed) it is the
+    outcome as it is, and `because` says what kept it from having one.
     """
 
     id: str
@@ -34,6 +36,7 @@ class RuleSeen:
     values: Mapping[str, Any]
     missing: tuple[str, ...]
     without: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,15 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
     values = runtime.schema.read(record)
     name = None if runtime.id_column is None else identity(record.get(runtime.id_column))
     decision = decide_values(runtime, seen := dict(values), name, now)
-    policy = runtime.policy
+    policy, checked = runtime.policy, runtime.rules.checked
 
     def rules(ids: tuple[str, ...], *, enforced: bool) -> tuple[RuleSeen, ...]:
         found = []
         for rule_id in ids:
             rule = runtime.rules.rule(rule_id)
             without = _without(runtime, rule_id, values, now) if enforced else decision.outcome
-            found.append(_rule_seen(rule, seen, without))
+            because = "" if enforced else _because(rule, seen, checked.list_entries)
+            found.append(replace(_rule_seen(rule, seen, without), because=because))
         return tuple(found)
 
     return Explanation(
@@ -124,6 +128,19 @@ def _rule_seen(checked: CheckedRule, seen: Mapping[str, Any], without: str) -> R
     )
 
 
+def _because(checked: CheckedRule, seen: Mapping[str, Any], lists: Mapping[str, Any]) -> str:
+    """Say what kept a rule that held from having an effect: an exception, being on trial, its rollout."""
+    held, _ = compile_conditions([one.condition for one in checked.suppressions], lists)(seen)
+    if held:
+        one = checked.suppressions[held[0]].suppression
+        until = _shown(one.expires, "timestamp")
+        return f"except {one.text}: {one.reason} ({one.owner}, until {until})"
+    rollout = checked.rule.rollout
+    if checked.rule.mode == "shadow" or rollout is None:
+        return "on trial"
+    return f"not in its rollout of {rollout.places / 100:g} % by {rollout.key}"
+
+
 def _names(checked: CheckedRule) -> list[Any]:
     from rules.expression import Name, walk
 
@@ -157,4 +174,4 @@ def _told(word: str, rule: RuleSeen) -> list[str]:
     lines = [f"  {word} {rule.id}: {rule.when}", f"    saw {saw or 'no values'}; effect: {rule.effect}"]
     if word == "unknown":
         lines[1:] = [f"    missing: {', '.join(rule.missing) or 'a value that could be worked out'}"]
-    return lines if word == "shadow" else [*lines, f"    without it: {rule.without}"]
+    return [*lines, f"    no effect: {rule.because}" if rule.because else f"    without it: {rule.without}"]

@@ -73,3 +73,15 @@ def test_it_reads_as_text() -> None:
     assert "is_new = true" in text
     assert "  score fraud = " in text
     assert runtime().digest in text
+
+
+def test_a_rule_without_effect_tells_what_kept_it() -> None:
+    """An exception is told with its reason, owner and end; a rollout with its share; a trial as one."""
+    explanation = explained(country="GB")
+    (spared,) = explanation.suppressed
+    assert spared.because == "except channel: 'web': cleared (ops, until 2026-06-01T00:00:00Z)"
+    assert "suppressed spared: amount > 20" in str(explanation)
+    assert explanation.to_dict()["suppressed"][0]["without"] == explanation.decision.outcome
+    because = {rule.id: rule.because for rule in explained(country=None, channel="shop").shadow}
+    assert because["part"] == "not in its rollout of 50 % by country"
+    assert because.get("trial", "on trial") == "on trial"

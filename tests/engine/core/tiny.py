@@ -53,8 +53,12 @@ rules:
   - {id: trial, when: "proposed == 'approve' && amount > 100", decide: review, mode: shadow}
   - {id: open-age, when: age_days > 10 && amount < 0.5, tag: [odd]}
   - {id: night, when: at_time.getHours() < 2, tag: [night], on_unknown: fire}
+  - {id: part, when: amount > 50, tag: [part], rollout: {percent: 50, key: country}}
+  - {id: spared, when: amount > 20, tag: [spared], effective: {from: 2026-01-01}, except: [CLEARED]}
   - {id: worded, when: "memo.matches('(?i)^[a-z]+ ')", tag: [worded]}
-""".replace(b"tags:", b"tag:")
+""".replace(b"tags:", b"tag:").replace(
+    b"CLEARED", b"{channel: web, owner: ops, reason: cleared, expires: 2026-06-01}"
+)
 
 
 def schema() -> Schema:
@@ -138,8 +142,15 @@ def parts(rules: bytes = RULES) -> Mapping[str, bytes]:
         scores=SCORES,
         outcomes=OUTCOMES,
         read_list={"lists/known.txt": b"rent\n# nobody else\n"}.__getitem__,
+        event_time="at_time",
     )
-    described = {"fields": schema().to_json(), "outcomes": OUTCOMES, "labels": {}, "id": "txn"}
+    described = {
+        "fields": schema().to_json(),
+        "outcomes": OUTCOMES,
+        "labels": {},
+        "id": "txn",
+        "event_time": "at_time",
+    }
     named = {"scores": SCORES, "classifiers": [], "pad_single_rows": False}
     return {
         "schema.json": _json(described),

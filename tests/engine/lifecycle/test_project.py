@@ -42,6 +42,26 @@ evaluation:
 """
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", "when"),  # what the split goes by
+        ("id: loan_id", "id: loan_id\nevent_time: seen", "seen"),
+        ("  when: {", "  event_time: {type: timestamp}\n  when: {", "event_time"),
+        ("by: time, field: when", "by: random", None),
+    ],
+)
+def test_the_time_of_an_event_is_named_or_found(old: str, new: str, expected: str | None) -> None:
+    """The field named, else one called event_time, else the split's; none is none."""
+    text = GOOD.replace("  when:", "  seen: {type: timestamp}\n  when:").replace(old, new, 1)
+    assert parse_project(text.encode(), root=Path("loans")).event_time == expected
+
+
+def test_the_time_of_an_event_is_a_timestamp() -> None:
+    """A field of another type is refused, with the timestamps that there are."""
+    assert problems("event_time: age\n" + GOOD) == ["1:13: unknown timestamp field 'age'"]
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(CheckFailed) as failed:
         parse_project(text.encode(), root=Path("loans"))
