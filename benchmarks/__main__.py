@@ -24,6 +24,7 @@ NAMES = (
     "quality",
     "distil",
     "tables",
+    "calibration",
 )
 
 

@@ -81,7 +81,7 @@ def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) ->
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
         progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
-        candidates[spec_of.name] = _candidates(
+        candidates[spec_of.name] = candidates_of(
             project, spec_of.name, embedded, training.codes, validation.codes
         )
     progress("joining embedding and classifiers", 0.93)
@@ -173,13 +173,14 @@ def _first(inputs: Inputs, count: int) -> dict[str, np.ndarray]:
     return {name: array[:count] for name, array in inputs.items()}
 
 
-def _candidates(
+def candidates_of(
     project: Project,
     name: str,
     embedded: Embedded,
     codes: Mapping[str, np.ndarray],
     validation_codes: Mapping[str, np.ndarray],
 ) -> list[Candidate]:
+    """Every candidate for one classifier, fitted and judged; `codes` by label, of the embedded rows."""
     spec = project.classifiers[name]
     return run_candidates(
         spec.candidates,
