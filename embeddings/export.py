@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from embeddings.derived import LEAST_SQUARE, Derived, with_derived
 from embeddings.encode import Encoding
 from embeddings.errors import ParityError
-from embeddings.network import bins
+from embeddings.network import Fields, bins
 from embeddings.train import Trained
 
 OPSET = 18
@@ -37,14 +37,17 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
     graph = _Graph()
     features = [
         *_numeric(graph, encoding),
-        *_categories(graph, encoding, weights),
+        *_categories(graph, encoding, weights, trained.network.fields.derived),
         *_texts(graph, encoding, weights),
         *_derived(graph, encoding, trained.network.fields.derived),
     ]
     state = features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
     layers = len(trained.network.layers)
     for place in range(layers):
-        weight = graph.constant(weights[f"layers.{place}.weight"].T, f"weight{place}")
+        held = weights[f"layers.{place}.weight"].T
+        if place == 0:
+            held = _reordered(held, trained.network.fields, encoding)
+        weight = graph.constant(held, f"weight{place}")
         bias = graph.constant(weights[f"layers.{place}.bias"], f"bias{place}")
         last = place == layers - 1
         state = graph.add("Gemm", [state, weight, bias], "embedding" if last else f"layer{place}")
@@ -133,11 +136,16 @@ def _binned(graph: _Graph, values: str, edges: Sequence[Sequence[float]], name: 
     return graph.add("Clip", [share, zero, one], name)
 
 
-def _categories(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
+def _categories(
+    graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray], derived: Derived | None
+) -> Iterable[str]:
+    """Rows of the level table; beside a level stands what it says of the labels, which costs no node."""
     if not encoding.categories:
         return
     rows = graph.input("categories", TensorProto.INT64, len(encoding.categories))
     table = weights["fields.table.weight"]
+    if derived is not None and derived.fields:
+        table = np.hstack([table, _shares(derived.table)])
     taken = graph.add("Gather", [graph.constant(table, "table"), rows], "levels", axis=0)
     shape = graph.constant(
         np.array([-1, len(encoding.categories) * table.shape[1]], np.int64), "levels_shape"
@@ -176,18 +184,10 @@ def _summed(graph: _Graph, rows: str, table: np.ndarray, places: int, name: str)
 
 
 def _derived(graph: _Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
-    """What levels and texts say about the labels: tables of the bundle's own, binned like numbers."""
-    if derived is None:
+    """What texts say about the labels: tables of the bundle's own, binned like numbers."""
+    if derived is None or not derived.texts:
         return
     parts = []
-    if derived.fields:
-        places = graph.constant(np.array(derived.fields, np.int64), "statistics.fields")
-        rows = graph.add("Gather", ["categories", places], "statistics.rows", axis=1)
-        table = graph.constant(derived.table, "statistics.table")
-        taken = graph.add("Gather", [table, rows], "statistics.taken", axis=0)
-        width = len(derived.fields) * derived.table.shape[1]
-        shape = graph.constant(np.array([-1, width], np.int64), "statistics.shape")
-        parts.append(graph.add("Reshape", [taken, shape], "statistics"))
     for text in derived.texts:
         name = f"score{text.place}"
         tokens = encoding.texts[text.place].tokens
@@ -202,4 +202,36 @@ def _derived(graph: _Graph, encoding: Encoding, derived: Derived | None) -> Iter
         intercepts = graph.constant(text.intercepts, f"{name}.intercepts")
         parts.append(graph.add("Add", [share, intercepts], name))
     columns = parts[0] if len(parts) == 1 else graph.add("Concat", parts, "derived.columns", axis=1)
-    yield _binned(graph, columns, derived.edges, "derived")
+    statistics = len(derived.fields) * derived.table.shape[1]
+    yield _binned(graph, columns, derived.edges[statistics:], "derived")
+
+
+def _shares(table: np.ndarray) -> np.ndarray:
+    """Statistics as the network reads them, each in its one bin: of the shape of the table."""
+    columns = [()] * table.shape[1]
+    _, low, inverse = bins(columns)
+    shares: np.ndarray = np.clip((table - low) * inverse, np.float32(0), np.float32(1))
+    return shares
+
+
+def _reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> np.ndarray:
+    """The first layer's weights `(features, width)` for features whose statistics stand beside their levels.
+
+    A field without statistics has them too, in a table that all share, with weights of nought.
+    """
+    derived = fields.derived
+    if derived is None or not derived.fields or fields.table is None:
+        return weight
+    levels, statistics = fields.table.embedding_dim, derived.table.shape[1]
+    start = fields.bins + fields.flags
+    texts = start + levels * len(encoding.categories)
+    end = len(weight) - len(fields.derived_low)
+    parts = [weight[:start]]
+    for place in range(len(encoding.categories)):
+        parts.append(weight[start + levels * place : start + levels * (place + 1)])
+        if place in derived.fields:
+            first = end + statistics * derived.fields.index(place)
+            parts.append(weight[first : first + statistics])
+        else:
+            parts.append(np.zeros((statistics, weight.shape[1]), weight.dtype))
+    return np.concatenate([*parts, weight[texts:end], weight[end + statistics * len(derived.fields) :]])
