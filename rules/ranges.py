@@ -27,7 +27,8 @@ _ZERO, _DOT = ord("0"), ord(".")
 class RangeSet:
     """IP networks by their bounds; `address in ranges` for a text, `ranges.among(texts)` for a column.
 
-    It has the length of, and gives, the fewest networks that cover the same addresses.
+    Its length is the number of ranges that are left when all are merged; it gives the fewest networks that
+    cover them.
     """
 
     def __init__(self, v4: np.ndarray, v6: Iterable[tuple[int, int]]) -> None:
@@ -64,7 +65,7 @@ class RangeSet:
         return place >= 0 and packed <= self._bounds6[32 * place + 16 : 32 * place + 32]
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._starts) + len(self._keys6)
 
     def __iter__(self) -> Iterator[str]:
         for first, last in zip(self._starts.tolist(), self._ends.tolist(), strict=True):

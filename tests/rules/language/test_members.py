@@ -91,7 +91,8 @@ def test_ranges_hold_what_ipaddress_says(networks: list[str], texts: list[str]) 
         )
     ]
     assert covered == collapsed
-    assert len(ranges) == len(collapsed)
+    assert len(ranges) <= len(collapsed)
+    assert bool(len(ranges)) == bool(networks)
 
 
 def test_more_than_a_block_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
