@@ -45,9 +45,11 @@ def many_records(
             kept.clear()
         results = []
         for key, values in zip(_rows(count, columns, bits=True), _rows(count, columns), strict=True):
-            if key not in kept:
-                kept[key] = evaluate(*values)
-            results.append(kept[key])
+            # Another thread may clear what is kept between any two lines.
+            result = kept.get(key, kept)
+            if result is kept:
+                result = kept[key] = evaluate(*values)
+            results.append(result)
         return _column(node.type, results)
 
     return rows

@@ -7,6 +7,7 @@ evaluators lack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMATS: dict[str, Callable[[int], str]] = {TIMESTAMP: format_timestamp, DURATION: format_duration}
 
 Value = Callable[[Sequence[Any]], Any]
+
+MOST_MENDED = 8
 
 
 def compiled(checked: bytes, names: Sequence[Name | ListName]) -> Value:
@@ -47,7 +50,7 @@ class Program:
     def __init__(self, checked: bytes, names: tuple[Name | ListName, ...]) -> None:
         from cel_expr_python import cel
 
-        self._tree = trees.typed(trees.read(checked))
+        self._tree = _mended(trees.typed(trees.read(checked)))
         self._names = names
         self._formats = [_FORMATS.get(name.type) for name in names]
         self._texts = [
@@ -124,6 +127,32 @@ def _converted(name: Name | ListName) -> Tree:
     return called(
         "_?_:_", "conditional", called("_==_", "equals", text, null), null, called(name.type, "", text)
     )
+
+
+def _mended(tree: Tree) -> Tree:
+    """Walk around a fault of the library: `t.substring(a, b)` has no value there where b is the size of t.
+
+    (t.substring(a) + ' ').substring(0, b - a) is the same, and has one. Its start stands twice; where many
+    such starts would stand within one another, the tree is left as it is.
+    """
+    cuts = sum(_cuts_to(node) for node in trees.walk(tree))
+    return _with_whole_ends(tree) if 0 < cuts <= MOST_MENDED else tree
+
+
+def _cuts_to(tree: Tree) -> bool:
+    return tree.kind == "call" and tree.value == "substring" and len(tree.children) == 3
+
+
+def _with_whole_ends(tree: Tree) -> Tree:
+    children = tuple(map(_with_whole_ends, tree.children))
+    if not _cuts_to(tree):
+        return replace(tree, children=children)
+    text, start, end = children
+    rest = called("substring", "string_substring_int", text, start, member=True)
+    longer = called("_+_", "add_string", rest, Tree(0, "constant", " ", STRING))
+    length = called("_-_", "subtract_int64", end, start)
+    first = Tree(0, "constant", 0, INT)
+    return called("substring", "string_substring_int_int", longer, first, length, member=True)
 
 
 def _literal(value: Any) -> Tree:

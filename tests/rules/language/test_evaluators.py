@@ -208,3 +208,21 @@ def test_deeply_nested_conditions_compile() -> None:
     function = scalar.compile_conditions([deep, chain])
     for number, row in enumerate(rows):
         assert function(row) == at_row(hits, number)
+
+
+ENDS = (-(2**63), -1, 0, 1, 2, 3, 4, 5, 6, 2**63 - 1)
+
+
+@pytest.mark.parametrize("text", ["true", "trué", ""])
+def test_a_part_of_a_text_may_end_where_the_text_does(text: str) -> None:
+    """substring(a, b) has a value up to b = size, in the CEL runtime too, whose library stops one short."""
+    names = [Variable("text", "string"), Variable("a", "int"), Variable("b", "int")]
+    part = Checker(names).check("text.substring(a, b)", "string")
+    by_record = scalar.compile_value(part)
+    for a in ENDS:
+        for b in ENDS:
+            values = {"text": text, "a": a, "b": b}
+            expected = text[a:b] if 0 <= a <= b <= len(text) else None
+            assert by_record(values) == expected
+            got = reference.evaluate(part, values)
+            assert (None if got is reference.UNKNOWN else got) == expected
