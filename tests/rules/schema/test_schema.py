@@ -95,7 +95,10 @@ VALID = [
     ("rules", "order: 3\nhit_policy: collect\nvariables:\nrules: [{id: x, when: true, stop: true}]"),
     ("rules", "rules: [{id: x, when: 'true', tag: t, effective: {from: 2026-11-01}}]"),
     ("rules", "rules: [{id: x, when: true, tag: t, rollout: {percent: 5, key: a}}]"),
-    ("rules", "rules: [{id: x, when: y, tag: t, except: [{a: 1, owner: o, reason: r, expires: 2027-01-01}]}]"),
+    (
+        "rules",
+        "rules: [{id: x, when: y, tag: t, except: [{a: 1, owner: o, reason: r, expires: 2027-01-01}]}]",
+    ),
     ("project", PROJECT),
     ("project", PROJECT + "labels: {y: {positive: 1}}\nsplit: {by: order, test: 0}\nevaluation:\nname: x"),
     ("project", PROJECT + "embedding: {hidden: [8], bins: 4, batch_size: null, without: []}"),
