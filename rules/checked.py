@@ -12,6 +12,9 @@ from rules.expression import CheckedExpression, Foreign, ListName, Name, Node, w
 
 SHOWN = 80
 
+SHALLOW = 45
+"""Nodes that no bytes can be too deep for: a node comes to two levels at most of the 100 that are read."""
+
 __all__ = ["decode", "encode", "express"]
 
 
@@ -35,17 +38,22 @@ def decode(text: str, checked: bytes, variables: Mapping[str, str] | None = None
 
 
 def express(text: str, node: Node, checked: bytes | None = None) -> CheckedExpression:
-    """Put nodes and what follows from them together; `checked` are their bytes, where they are known."""
+    """Put nodes and what follows from them together; `checked` are their bytes, where they are known.
+
+    Raises UnreadableExpression for nodes that are too deep to be read again.
+    """
     nodes = list(walk(node))
     foreign = {(one.offset, one.why) for one in nodes if isinstance(one, Foreign)}
+    if checked is None and (foreign or len(nodes) > SHALLOW):
+        checked = encode(node)
     return CheckedExpression(
         text=text,
         type=node.type,
         node=node,
         variables=frozenset(n.name for n in nodes if isinstance(n, Name)),
         lists=frozenset(n.name for n in nodes if isinstance(n, ListName)),
-        checked=encode(node) if checked is None else checked,
         row_by_row=tuple(sorted(foreign)),
+        encoded=checked,
     )
 
 

@@ -27,6 +27,7 @@ ARROW_TYPES = {
 FEW = 5
 # A text column is coded where values come back: in the first rows, at most this share may be distinct.
 SAMPLE, DISTINCT_SHARE = 65_536, 0.5
+_EMPTY = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(bytes(8)), pa.py_buffer(b"")])
 
 
 class Batch:
@@ -156,9 +157,9 @@ class Texts:
             return None
         encoded = self._array.dictionary_encode()
         size = len(encoded.dictionary)
-        codes = encoded.indices.fill_null(size).to_numpy(zero_copy_only=False)
+        codes = _codes(encoded.indices, self.null, size)
         narrow = np.uint8 if size < 2**8 else np.uint16 if size < 2**16 else np.int32
-        values = pa.concat_arrays([encoded.dictionary, pa.array([""], pa.string())])
+        values = pa.concat_arrays([encoded.dictionary, _EMPTY])
         null = np.zeros(size + 1, dtype=bool)
         null[size] = True
         return Dictionary(Column(STRING, values, null), codes.astype(narrow), bool(self._array.null_count))
@@ -167,6 +168,12 @@ class Texts:
         """Give rows start to stop."""
         null = None if self.null is None else self.null[start:stop]
         return Column(STRING, self._filled.slice(start, stop - start), null)
+
+
+def _codes(indices: pa.Array, null: np.ndarray | None, code: int) -> np.ndarray:
+    """Give int32 indices, and `code` for null: `fill_null` imports pandas wherever that is installed."""
+    held = np.frombuffer(indices.buffers()[1], np.int32, len(indices), indices.offset * 4)
+    return held if null is None else np.where(null, np.int32(code), held)
 
 
 def null_plane(array: pa.Array, start: int, stop: int) -> Plane | None:
@@ -184,7 +191,11 @@ def null_plane(array: pa.Array, start: int, stop: int) -> Plane | None:
 def _is_null(array: pa.Array) -> np.ndarray | None:
     if not array.null_count:
         return None
-    null: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
+    found = array.is_null()  # read by its buffer: `to_numpy` imports pandas wherever that is installed
+    bits = np.frombuffer(found.buffers()[1], np.uint8)
+    null: np.ndarray = np.unpackbits(bits, bitorder="little")[found.offset : found.offset + len(found)].view(
+        bool
+    )
     return null
 
 

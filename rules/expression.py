@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION = "bool", "int", "double", "string", "timestamp", "duration"
@@ -122,8 +123,8 @@ Node = Literal | Name | ListName | ListLiteral | Call | Element | Quantifier | F
 class CheckedExpression:
     """One expression that checked: its text as written, its type, and its normal form as nodes and as bytes.
 
-    `checked` is a `cel.expr.CheckedExpr` message in one deterministic encoding: equal nodes, equal bytes.
     `row_by_row` says where the text has what only the CEL runtime evaluates, and why: (offset, why).
+    `encoded` are the bytes where they were known from the start.
     """
 
     text: str
@@ -131,8 +132,15 @@ class CheckedExpression:
     node: Node
     variables: frozenset[str]
     lists: frozenset[str]
-    checked: bytes = field(repr=False)
     row_by_row: tuple[tuple[int, str], ...] = field(default=(), compare=False)
+    encoded: bytes | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def checked(self) -> bytes:
+        """A `cel.expr.CheckedExpr` message in one deterministic encoding: equal nodes, equal bytes."""
+        from rules.encoding import encode
+
+        return encode(self.node) if self.encoded is None else self.encoded
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from rules import tree as trees
 from rules.expression import (
@@ -35,7 +34,7 @@ def plain(declared: str) -> str:
 def foreign(tree: Tree, parsed: Parsed, why: str, offset: int) -> Foreign:
     """Make the node of a part whose result is one of `RESULTS`."""
     written = normal(tree, parsed)
-    written = replace(written, declared=f"wrapper({plain(written.declared)})")
+    written = written._replace(declared=f"wrapper({plain(written.declared)})")
     return Foreign(
         trees.write(written), plain(written.declared), tuple(inputs(written)), why, offset, written
     )
@@ -83,7 +82,7 @@ def substituted(tree: Tree, parts: Mapping[str, Tree]) -> Tree:
     children = (
         substituted(child, parts if position < 2 else inner) for position, child in enumerate(tree.children)
     )
-    return replace(tree, children=tuple(children))
+    return tree._replace(children=tuple(children))
 
 
 def _gather(tree: Tree, bound: frozenset[str], found: dict[str, Name | ListName]) -> None:

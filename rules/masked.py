@@ -6,7 +6,6 @@ from functools import cached_property
 from threading import Lock
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules.bits import Bits, Plane, pack, rows_of
@@ -15,6 +14,7 @@ from rules.columns import Batch, Gathered, Plain, Texts
 from rules.hits import NOWHERE
 from rules.masks import Masks
 from rules.threads import each
+from rules.verdict import text_array
 
 Codes = tuple[np.ndarray, list[list[int]]]  # each row's code; for each list of texts sought, their codes
 
@@ -57,7 +57,7 @@ class MaskedBatch:
         sought = self.masks.sought[name]
         known = dictionary.values.values
         wanted = list(dict.fromkeys(text for some in sought for text in some))
-        places = pc.index_in(pa.array(wanted, pa.string()), value_set=known.slice(0, len(known) - 1))
+        places = pc.index_in(text_array(wanted), value_set=known.slice(0, len(known) - 1))
         codes = {
             text: code for text, code in zip(wanted, places.to_pylist(), strict=True) if code is not None
         }

@@ -7,7 +7,6 @@ evaluators lack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -146,7 +145,7 @@ def _cuts_to(tree: Tree) -> bool:
 def _with_whole_ends(tree: Tree) -> Tree:
     children = tuple(map(_with_whole_ends, tree.children))
     if not _cuts_to(tree):
-        return replace(tree, children=children)
+        return tree._replace(children=children)
     text, start, end = children
     rest = called("substring", "string_substring_int", text, start, member=True)
     longer = called("_+_", "add_string", rest, Tree(0, "constant", " ", STRING))

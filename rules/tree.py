@@ -7,8 +7,8 @@ pre-order, references and types in id order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from rules import wire
 from rules.errors import UnreadableExpression
@@ -22,8 +22,7 @@ _CONSTANTS = {2: BOOL, 3: INT, 4: "uint", 5: DOUBLE, 6: STRING, 7: "bytes"}
 _LOOP = (2, 4, 5, 6, 7)
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """One node as the message has it.
 
     kind, and what `value` and `children` are:
@@ -122,7 +121,7 @@ def typed(parsed: Parsed) -> Tree:
     def one(tree: Tree) -> Tree:
         children = tuple(map(one, tree.children))
         reference = parsed.reference(tree) if tree.kind == "call" else ()
-        return replace(tree, children=children, declared=parsed.type(tree), reference=reference)
+        return tree._replace(children=children, declared=parsed.type(tree), reference=reference)
 
     return one(parsed.tree)
 
@@ -223,6 +222,9 @@ def _constant(data: bytes) -> Tree:
 
 
 def _entry(data: bytes) -> tuple[int, bytes]:
+    # Nearly every key and size is one byte.
+    if len(data) > 3 and data[0] == 0x08 and data[2] == 0x12 and data[1] < 0x80 and data[3] == len(data) - 4:
+        return data[1], data[4:]
     entry = dict(fields(data))
     return signed(integer(entry.get(1, 0))), message(entry.get(2, b""))
 
@@ -231,7 +233,10 @@ def _positions(source_info: bytes) -> dict[int, int]:
     positions = {}
     for number, value in fields(source_info):
         if number == 4:
-            entry = dict(fields(message(value)))
+            if len(value := message(value)) == 4 and value[::2] == b"\x08\x10" and value.isascii():
+                positions[value[1]] = value[3]
+                continue
+            entry = dict(fields(value))
             positions[signed(integer(entry.get(1, 0)))] = signed(integer(entry.get(2, 0)))
     return positions
 

@@ -126,6 +126,10 @@ def fields(data: bytes) -> Iterator[tuple[int, Any]]:
             key, position = _read_varint(data, position - 1)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
+            if position < end and data[position] < 0x80:
+                yield number, data[position]
+                position += 1
+                continue
             value, position = _read_varint(data, position)
             yield number, value
             continue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,9 +45,10 @@ def command(
     from engine.checkup import check_up
 
     def check() -> Checkup:
-        found = check_up(
-            project, now=datetime.now(UTC), notes=notes or as_json or bool(sarif), coverage=coverage
-        )
+        with _uncollected():
+            found = check_up(
+                project, now=datetime.now(UTC), notes=notes or as_json or bool(sarif), coverage=coverage
+            )
         _show(found, as_json=as_json, strict=strict, sarif=sarif)
         return found
 
@@ -53,6 +57,19 @@ def command(
     if check().fails(strict=strict):
         raise typer.Exit(1)
     return None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking again and again through what a check makes and keeps."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _show(found: Checkup, *, as_json: bool, strict: bool, sarif: str) -> None:
