@@ -10,13 +10,15 @@ from typing import Any
 from engine.project import load_project
 from engine.ruleparts import checked_folder
 from engine.suites import suite_results
-from rules.cases import case_results, failures
+from rules.cases import run_cases
+from rules.checked_rules import CheckedRule
+from rules.checked_tables import CheckedTable
 from rules.errors import Problem
 
 
 @dataclass(frozen=True)
 class Tested:
-    """One test: its name (of a test inside a rule the rule's id and its number), place and problems."""
+    """One test: its name (inside a rule or table the id of that and a number), place and problems."""
 
     name: str
     rule: str | None
@@ -43,13 +45,16 @@ def run_tests(root: Path) -> list[Tested]:
     checked = checked_folder(project.root, project.schema, project.scores, project.outcomes)
     suites = suite_results(project, checked)
     tests = []
-    rules = {rule.id: rule for rule in checked.rules}
-    for rule_id, results in case_results(checked).items():
-        document = rules[rule_id].document
-        for number, result in enumerate(results, 1):
-            problems = failures(checked, {rule_id: [result]})
-            line = document.position(result.case.path)[0]
-            tests.append(Tested(f"{rule_id} [{number}]", rule_id, document.file, line, problems))
+    failed = {(one.file, one.line, one.column): one for one in run_cases(checked)}
+    owners: list[CheckedRule | CheckedTable] = [*checked.rules, *checked.tables]
+    for owner in owners:
+        document = owner.document
+        for number, one in enumerate(owner.cases, 1):
+            expected = document.position((*one.path, "expect"))
+            problem = failed.get((document.file, *expected))
+            line = document.position(one.path)[0]
+            problems = (problem,) if problem else ()
+            tests.append(Tested(f"{owner.id} [{number}]", owner.id, document.file, line, problems))
     for suite in suites:
         case = suite.case
         line = case.document.position(case.path)[0]

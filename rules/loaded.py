@@ -7,7 +7,7 @@ Nothing of a model runtime is imported. Where a model exists all the same, its s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from rules.named_fields import read_variables
 from rules.reader import read_yaml
 from rules.records import read_columns, read_record, read_table
 from rules.ruleset import RuleSet
+from rules.tables import read_rows, read_tables
 from rules.verdict import Verdict
 
 BLOCK_ROWS = 1_048_576
@@ -61,7 +62,7 @@ def load(
         files,
         variables=variables,
         scores=tuple(scores),
-        outcomes=_decided(files) if outcomes is None else tuple(outcomes),
+        outcomes=_decided(files, read_lists(home)) if outcomes is None else tuple(outcomes),
         read_list=read_lists(home),
         event_time=event_time,
     )
@@ -149,17 +150,22 @@ def _home(path: Path) -> Path:
     return folder.resolve().parent if folder.resolve().name == "rules" else folder
 
 
-def _decided(files: Mapping[str, bytes]) -> tuple[str, ...]:
+def _decided(files: Mapping[str, bytes], read_file: Callable[[str], bytes]) -> tuple[str, ...]:
     """Give every outcome that the rules decide, in the order in which they are first named."""
     found: dict[str, None] = {}
     for name in sorted(files):
         try:
-            filters, _ = read_filters(read_yaml(files[name], name))
+            document = read_yaml(files[name], name)
         except CheckFailed:
             continue  # checking tells it
-        for rule in filters.rules:
+        for rule in read_filters(document)[0].rules:
             if rule.decide:
                 found[rule.decide] = None
             if rule.on_unknown == "review":
+                found["review"] = None
+        for written in read_tables(document)[0]:
+            table = read_rows(written, document, read_file)[0]
+            found |= dict.fromkeys(row.decide for row in table.rows if row.decide)
+            if table.on_unknown == "review":
                 found["review"] = None
     return tuple(found)

@@ -72,3 +72,18 @@ def test_files_that_are_wrong_are_told(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert "rules/loans_test.yaml:1:1: a test file among the rules; move it to tests/" in err
     assert json.loads(run("test", root, "--json")[1])["ok"] is False
+
+
+def test_the_tests_of_tables_are_run_and_told_as_their_own(run: Run, tmp_path: Path) -> None:
+    """A failed test of a table is no other test's."""
+    root = made(tmp_path)
+    table = (
+        "tables:\n  - id: rich\n    inputs: [income]\n    rows: [{id: a, income: '> 5000', decide: accept}]\n"
+        "    tests:\n      - {given: {income: 6000}, expect: accept}\n"
+        "      - {given: {income: 6000}, expect: none}\n"
+    )
+    (root / "rules/loans.yaml").write_text(RULES + table)
+    code, out, err = run("test", root)
+    assert (code, out) == (1, "1 failed, 5 passed\n")
+    assert err.count("failed:") == 1
+    assert run("test", root, "-k", "rich [1]")[:2] == (0, "1 passed\n")

@@ -264,3 +264,17 @@ def test_a_fresh_process_judges_without_a_model_runtime(tmp_path: Path) -> None:
         "sklearn",
         "polars",
     }
+
+
+def test_what_tables_decide_may_be_decided(tmp_path: Path) -> None:
+    """Without `outcomes`, the outcomes of the rows of tables count as well, in YAML and in CSV."""
+    tables = (
+        "tables:\n- {id: a, inputs: [amount], rows: [{amount: '> 5', decide: stop}]}\n"
+        "- {id: b, inputs: [count], file: lists/b.csv}\n"
+    )
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/b.csv").write_text("count,decide\n7,wait\n")
+    loaded = rules.load(written(tmp_path, a=tables), FIELDS)
+    assert loaded.checked.outcomes == ("stop", "wait")
+    assert loaded.judge({"amount": 6.0}).outcome == "stop"
+    assert loaded.judge({"amount": 1.0, "count": 7}).outcome == "wait"
