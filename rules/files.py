@@ -138,7 +138,7 @@ def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
     for index, row in enumerate(form.sequence(("rules",), rows)):
         path: Path = ("rules", index)
         written = form.mapping(path, row, RULE_KEYS, what="a rule")
-        if written:
+        if isinstance(row, dict):
             yield _rule(form, path, written)
 
 
@@ -192,7 +192,7 @@ def read_cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
         at = (*path, index)
         case = form.mapping(at, row, CASE_KEYS, what="a test")
         for key in CASE_KEYS:
-            if case and key not in case:
+            if isinstance(row, dict) and key not in case:
                 form.note(at, f"a test needs '{key}'", "as {given: {amount: 10}, expect: none}")
         given = form.mapping((*at, "given"), case.get("given", {}), None)
         yield Case(

@@ -227,7 +227,7 @@ _FILE = {
         empty=True,
         schema={"propertyNames": {"pattern": f"^{LIST_NAME.pattern}$"}},
     ),
-    "rules": Shape("The rules.", many=True, each=RULE),
+    "rules": Shape("The rules.", many=True, each=RULE, empty=True),
     "tables": Shape("Decision tables; their rows count after the rules.", many=True, each=TABLE),
 }
 RULE_FILE = Shape("A rule file of Tandem.", keyed(FILE_KEYS, _FILE))

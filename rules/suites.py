@@ -169,7 +169,7 @@ class _Reading:
             path: Path = ("cases", index)
             case = form.mapping(path, row, CASE_KEYS, what="a case")
             for key in ("name", "expect"):
-                if case and key not in case:
+                if isinstance(row, dict) and key not in case:
                     form.note(path, f"a case needs '{key}'")
             name = form.word((*path, "name"), case["name"]) if "name" in case else ""
             line = self._document.position((*path, "name"))[0]
@@ -187,7 +187,7 @@ class _Reading:
             message = f"'now' needs a timestamp field '{EVENT_TIME}' that holds the event's time"
             self.form.note(("now",), message, "give each case its time under its own field", key=True)
             return {}
-        typed, message = check_value(value, variable)
+        typed, message = check_value(self.form.text(("now",), value) or None, variable)
         if message:
             self.form.note(("now",), message)
         return {EVENT_TIME: typed}

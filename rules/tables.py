@@ -106,7 +106,8 @@ def read_tables(document: Document) -> tuple[list[Table], list[Problem]]:
     tables = []
     for index, written in enumerate(form.sequence(("tables",), root["tables"])):
         path: Path = ("tables", index)
-        if table := form.mapping(path, written, TABLE_KEYS, what="a table"):
+        table = form.mapping(path, written, TABLE_KEYS, what="a table")
+        if isinstance(written, dict):
             tables.append(_table(form, path, table))
     return tables, form.problems
 

@@ -20,6 +20,7 @@ from rules.files import read_filters
 from rules.reader import read_yaml
 from rules.shape import Shape
 from rules.suites import read_suites
+from rules.tables import read_tables
 from tests.rules.fuzz.drawn import drawn
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +33,7 @@ def refused(kind: str, text: str) -> tuple[bool, bool]:
     by_schema = not VALIDATORS[kind].is_valid(document.root)
     try:
         if kind == "rules":
-            return bool(read_filters(document)[1]), by_schema
+            return bool(read_filters(document)[1] or read_tables(document)[1]), by_schema
         if kind == "project":
             parse_project(text.encode(), root=Path("p"))
         else:
@@ -108,6 +109,9 @@ VALID = [
 INVALID = [
     ("rules", "rules: {}"),
     ("rules", "rules: []\nrulez: []"),
+    ("rules", "rules: [{}]"),
+    ("rules", "rules: []\ntables: [{}]"),
+    ("rules", "rules: [{id: x, when: 'true', tag: t, tests: [{}]}]"),
     ("rules", "rules: [{when: 'true', tag: t}]"),
     ("rules", "rules: [{id: x, tag: t}]"),
     ("rules", "rules: [{id: x, when: 'true'}]"),
@@ -140,6 +144,8 @@ INVALID = [
     ("test", "{}"),
     ("test", "cases: [{name: n}]"),
     ("test", "cases: [{expect: a}]"),
+    ("test", "cases: [{}]"),
+    ("test", "now:\ncases: []"),
     ("test", "cases: [{name: n, expect: {}}]"),
     ("test", "cases: [{name: n, expect: {fired: x}}]"),
     ("test", "cases: [{name: n, expect: a, givn: {}}]"),
