@@ -24,6 +24,7 @@ from rules.table_index import Cuts, positions
 from rules.table_run import TableRun, table_columns
 
 MOST_STEPS = 300_000
+MOST_TRIED = 20_000
 LISTED_TRIED = 1_000
 _FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
 
@@ -81,8 +82,10 @@ def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *
         if not later:
             continue
         pairs += later.bit_count()
+        if domain.tried > MOST_TRIED:
+            continue
         for place in islice(_bits(later), most):
-            if len(found) >= most:
+            if len(found) >= most or domain.tried > MOST_TRIED:
                 break
             other = row + 1 + place
             record = domain.witness(
@@ -123,8 +126,8 @@ def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, mo
         column = columns[level]
         places = cuts[level].of(left, domain.rows)
         places = places[places < column.pieces.missing].tolist()
-        steps += len(places)
-        if steps > MOST_STEPS:
+        steps += len(places) + left.bit_count() // 4  # what the rows that are left cost to look through
+        if steps > MOST_STEPS or domain.tried > MOST_TRIED:
             return Gaps(tuple(found), undecided, cut_off=True)
         for place, end in zip(reversed(places), reversed([*places[1:], column.pieces.missing]), strict=True):
             code = column.first_possible(place, end)
@@ -147,12 +150,14 @@ class _Domain:
             self.columns.append(_Column(kind, cells, variable))
         collecting = replace(table, table=replace(table.table, hit_policy="collect"))
         self._run = TableRun(collecting, lists, ())
+        self.tried = 0
         names = sorted({name for one in table.inputs for name in one.variables})
         self._blank: dict[str, Any] = dict.fromkeys(names)
 
     def witness(self, codes: Sequence[Sequence[int]], rows: Sequence[int]) -> Mapping[str, Any] | None:
         """Give a record with one of the codes in every column, on which these rows hold; or none, without."""
         for record in self._candidates(codes):
+            self.tried += 1
             holding = self._run.record(record)[0]
             if all(row in holding for row in rows) if rows else not holding:
                 return record

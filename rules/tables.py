@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from rules.errors import Problem, nearest
@@ -138,7 +139,11 @@ def read_rows(
 
 
 def rows_problems(table: Table, document: Document) -> Iterator[Problem]:
-    """Refuse rows that are there twice, and rows that do nothing."""
+    """Refuse rows that are there twice, and rows that do nothing: the first of them."""
+    return islice(_rows_problems(table, document), MOST_PROBLEMS)
+
+
+def _rows_problems(table: Table, document: Document) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, row in enumerate(table.rows):
         other = first.setdefault(row.id, index)

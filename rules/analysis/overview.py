@@ -24,6 +24,7 @@ from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
 from rules.analysis.solver import solver
 from rules.analysis.space import Space
+from rules.analysis.tables import report_tables
 from rules.analysis.wants import UNKNOWN, Want
 from rules.analysis.wants import subjects as subjects_of
 from rules.cases import CaseResult, case_results
@@ -77,6 +78,7 @@ def analyse(
     report_ranges(report, rules, space)
     report_row_by_row(report, rules)
     report_lacking(report, rules, results)
+    report_tables(report, notes=notes)
     if now is not None:
         report_expired(report, rules, now)
     report_unused_lists(report, _used_lists(checked))

@@ -8,6 +8,7 @@ from typing import Any
 
 from rules.analysis.wants import Subject
 from rules.checked_rules import CheckedRule, CheckedRules
+from rules.errors import Problem
 from rules.expression import Node
 from rules.findings import SEVERITIES, Finding, record_of
 from rules.reader import Document
@@ -65,7 +66,7 @@ class Report:
     ) -> None:
         """Add a finding at a place of a file."""
         placed = document.problem(path, message, hint, key=key)
-        self._add(placed, code, severity, record)
+        self.add(placed, code, severity, record)
 
     def in_condition(
         self, rule: CheckedRule, node: Node, code: str, severity: str, message: str, hint: str = ""
@@ -73,15 +74,19 @@ class Report:
         """Add a finding at a part of a rule's condition."""
         line, column = place_of(rule, node)
         placed = rule.document.problem_in_text((*rule.rule.path, "when"), line, column, message, hint)
-        self._add(placed, code, severity, None)
+        self.add(placed, code, severity)
 
     def open(self, rule: Subject, code: str, message: str) -> None:
         """Add a question that was left open."""
         checked = rule.checked
-        line, column = checked.document.position((*checked.rule.path, "when"))
-        self.undecided.append(Undecided(checked.document.file, line, column, code, message))
+        self.open_at(checked.document, (*checked.rule.path, "when"), code, message)
 
-    def _add(self, placed: Any, code: str, severity: str, record: Mapping[str, Any] | None) -> None:
+    def open_at(self, document: Document, path: tuple[str | int, ...], code: str, message: str) -> None:
+        """Add a question about what stands at a place of a file."""
+        self.undecided.append(Undecided(document.file, *document.position(path), code, message))
+
+    def add(self, placed: Problem, code: str, severity: str, record: Mapping[str, Any] | None = None) -> None:
+        """Add a finding that has its place and its message already."""
         if severity not in SEVERITIES:
             raise ValueError(severity)
         shown = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import table_index
+from rules.analysis import analyse
 from rules.checked_tables import CheckedTable
 from rules.columnar import conditions
 from rules.restore import restore_rules
@@ -123,3 +125,50 @@ def test_overlaps_and_gaps_are_real_and_all(text: str, records: list[dict[str, A
             assert holes.found or holes.undecided or holes.cut_off
     assert len(seen - said) <= found.undecided
     assert found.pairs == len(said) + found.undecided
+
+
+@given(st.sampled_from(["unique", "first"]).flatmap(lambda policy: tables(hit_policy=policy)), SOME)
+@settings(max_examples=60)
+def test_what_check_says_of_tables_is_so(text: str, records: list[dict[str, Any]]) -> None:
+    """Its records show what they are said to; what other records show is said, or said to be undecided."""
+    checked = check(text)
+    (table,), lists = checked.tables, checked.list_entries
+    analysis = analyse(checked)
+    for finding in analysis.findings:
+        if finding.code in ("table-overlap", "table-gap"):
+            given_ = dict(finding.record or {})
+            if isinstance(given_.get("at"), str):
+                given_["at"] = moment(given_["at"])
+            true = results(table, lists, given_)[0]
+            named = {name for name in table.ids if f"'{name}'" in finding.message}
+            assert not true if finding.code == "table-gap" else len(true) > 1
+            assert finding.code == "table-gap" or {table.ids[row] for row in true} & named
+    said = {one.code for one in (*analysis.findings, *analysis.undecided)}
+    for record in records:
+        true, unknown = results(table, lists, record)
+        if len(true) > 1 and table.table.hit_policy == "unique":
+            assert "table-overlap" in said
+        if not true and not unknown and None not in record.values():
+            assert "table-gap" in said
+
+
+@pytest.mark.parametrize("policy", ["unique", "first"])
+def test_ten_thousand_rows_are_told_a_few_things(policy: str) -> None:
+    """Overlaps stand at their line of the CSV file; what is not shown is counted as undecided."""
+    rows = "".join(f"[{n}..{n + 3}),{n % 7},approve\n" for n in range(5_000))
+    rows += "".join(f"[{n}..{n + 9}),{n % 5},review\n" for n in range(5_000))
+    head = f"tables:\n  - {{id: t, hit_policy: {policy}, inputs: [amount, count], file: lists/t.csv}}\n"
+    checked = check(head, {"lists/t.csv": f"amount,count,decide\n{rows}".encode()})
+    analysis = analyse(checked)
+    overlaps_ = [one for one in analysis.findings if one.code == "table-overlap"]
+    assert len(analysis.findings) <= 25
+    assert {one.severity for one in overlaps_} == {"error" if policy == "unique" else "note"}
+    assert all(one.file == "lists/t.csv" and one.line > 5_000 for one in overlaps_)
+    open_ = [one.message for one in analysis.undecided if one.code == "table-overlap"]
+    assert len(open_) == (policy == "unique")
+
+
+def moment(text: str) -> int:
+    """Give a timestamp as records hold it."""
+    at = datetime.fromisoformat(text)
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,158 @@
+"""Decision tables as wholes: rows that hold together, records that find no row, and what a table lacks.
+
+Rows are not looked at one by one as rules are: ten thousand of them have fifty million pairs. A table is told
+a bounded number of things, and what the bounds leave out is said to be undecided.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rules import reference
+from rules.analysis.report import Report, listed
+from rules.cells import Cell, cell_node
+from rules.checked import express
+from rules.checked_tables import CheckedTable
+from rules.expression import CheckedExpression
+from rules.findings import ERROR, NOTE, WARNING
+from rules.table_analysis import Overlap, gaps, overlaps
+
+MOST_SHOWN = 20
+"""Overlaps told of one table."""
+MOST_GAPS = 3
+"""Gaps looked for in one table: the first that is confirmed is told."""
+MOST_ASKED = 4_000
+"""Cells that the reference evaluator is asked about in one check, to confirm gaps."""
+
+
+def report_tables(report: Report, *, notes: bool) -> None:
+    """Report what is wrong with whole tables; gaps and overlaps that a hit policy settles are notes."""
+    asking = _Asking(report.checked.list_entries)
+    for table in report.checked.tables:
+        if table.table.mode == "off":
+            continue
+        _report_lacking(report, table)
+        policy = table.table.hit_policy
+        if policy == "unique" and table.table.mode == "enforce":
+            _report_overlaps(report, table)
+        elif policy in ("first", "priority") and notes:
+            _report_settled(report, table)
+        if policy in ("unique", "first") and notes:
+            _report_gaps(report, table, asking)
+
+
+def _report_lacking(report: Report, table: CheckedTable) -> None:
+    """Say once for all rows that nobody owns them, and that no test asks for any."""
+    path = (*table.table.path, "id")
+    if not table.cases:
+        message = f"the table '{table.id}' has no test"
+        report.at(table.document, path, "untested", WARNING, message, "add some under 'tests'")
+    if table.table.mode == "enforce" and not table.table.owner:
+        message = f"the table '{table.id}' is enforced and has no owner"
+        hint = "say who answers for it: 'owner: TEAM'"
+        report.at(table.document, path, "no-owner", WARNING, message, hint)
+
+
+def _report_overlaps(report: Report, table: CheckedTable) -> None:
+    """Say at each row of a `unique` table which earlier rows hold together with it."""
+    found = overlaps(table, report.checked.variables, report.checked.list_entries, most=MOST_SHOWN)
+    over: dict[int, list[Overlap]] = defaultdict(list)
+    refuted = 0
+    for one in found.found:
+        if _confirmed(report, table, one):
+            over[one.second].append(one)
+        else:
+            refuted += 1
+    for row, several in over.items():
+        names = listed(table.ids[one.first] for one in several)
+        message = f"'{table.ids[row]}' holds together with {names}, and hit_policy is unique"
+        placed = table.table.problem(
+            table.document, row, "id", 0, message, "let their cells exclude each other"
+        )
+        report.add(placed, "table-overlap", ERROR, several[0].record)
+    left = found.pairs - len(found.found) + refuted
+    if left or (found.cut_off and not found.pairs):
+        beyond = (
+            f"{left:,} {'more ' if over else ''}pair{'' if left == 1 else 's'} of rows" if left else "rows"
+        )
+        message = f"whether {beyond} of '{table.id}' hold together"
+        report.open_at(table.document, (*table.table.path, "id"), "table-overlap", message)
+
+
+def _report_settled(report: Report, table: CheckedTable) -> None:
+    """Note once for a table that rows of it do something else on one record: its hit policy chooses."""
+    rows = table.table.rows
+    found = overlaps(table, report.checked.variables, report.checked.list_entries, most=MOST_SHOWN)
+    for one in found.found:
+        first, second = rows[one.first], rows[one.second]
+        if (first.decide, first.cap, first.floor) == (second.decide, second.cap, second.floor):
+            continue
+        if _confirmed(report, table, one):
+            message = f"'{table.ids[one.second]}' holds together with '{table.ids[one.first]}'"
+            if found.pairs > 1:
+                message += f" (and up to {found.pairs - 1:,} more such pairs)"
+            hint = f"hit_policy {table.table.hit_policy} settles it"
+            placed = table.table.problem(table.document, one.second, "id", 0, message, hint)
+            report.add(placed, "table-overlap", NOTE, one.record)
+            return
+    if found.undecided or found.cut_off:
+        message = f"whether rows of '{table.id}' that differ in what they do hold together"
+        report.open_at(table.document, (*table.table.path, "id"), "table-overlap", message)
+
+
+def _report_gaps(report: Report, table: CheckedTable, asking: _Asking) -> None:
+    """Note once for a table that a record without a missing value finds no row."""
+    found = gaps(table, report.checked.variables, report.checked.list_entries, most=MOST_GAPS)
+    path = (*table.table.path, "id")
+    for one in found.found:
+        if asking.no_row(table, one.record):
+            message = f"no row of '{table.id}' holds on some records that have every input"
+            hint = "if they need one, add a row for them, or a last row of '-' under hit_policy first"
+            report.at(table.document, path, "table-gap", NOTE, message, hint, record=one.record)
+            return
+    if found.found or found.undecided or found.cut_off:
+        message = f"whether every record that has every input finds a row of '{table.id}'"
+        report.open_at(table.document, path, "table-gap", message)
+
+
+def _confirmed(report: Report, table: CheckedTable, one: Overlap) -> bool:
+    """Ask the reference evaluator whether both rows hold."""
+    lists = report.checked.list_entries
+    return all(
+        reference.evaluate(table.condition(row), one.record, lists) is True for row in (one.first, one.second)
+    )
+
+
+class _Asking:
+    """Asks the reference evaluator about cells, so many of them."""
+
+    def __init__(self, lists: Mapping[str, Any]) -> None:
+        self._lists = lists
+        self._left = MOST_ASKED
+
+    def no_row(self, table: CheckedTable, record: Mapping[str, Any]) -> bool:
+        """Say whether each row has a cell that is false: `&&` is false with one such.
+
+        Equal cells are asked about once, and columns of few different cells first: they settle most rows.
+        False as well once enough was asked.
+        """
+        rows: Sequence[int] = range(len(table.ids))
+        columns = sorted(zip(table.inputs, table.cells, strict=True), key=lambda one: len(set(one[1])))
+        for written, cells in columns:
+            different = {cells[row] for row in rows if cells[row].tests or cells[row].list}
+            if len(different) > self._left:
+                continue
+            self._left -= len(different)
+            false = {cell for cell in different if self._is_false(table, written, cell, record)}
+            rows = [row for row in rows if cells[row] not in false]
+        return not rows
+
+    def _is_false(
+        self, table: CheckedTable, written: CheckedExpression, cell: Cell, record: Mapping[str, Any]
+    ) -> bool:
+        node = cell_node(cell, written.node, table.lists.get(cell.list or "", ""))
+        return (
+            node is not None and reference.evaluate(express(written.text, node), record, self._lists) is False
+        )
