@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import Problem, nearest
-from rules.expression import Call, Node, Variable
+from rules.expression import Call, Node, Quantifier, Variable, walk
 from rules.files import Case, Rule
 from rules.form import shown
 from rules.reader import Document
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW = "none", "fire", "unknown", "suppressed", "shadow"
 WORDS = (NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW)
 TOGETHER = 16  # rules compiled as one: each test runs all of them
+MANY, BATCHED = 64, 256  # rules from which on tests are looked at as columns, and how many rules at a time
 SHOWN = 8  # parts of a condition whose results are told
+
+Held = tuple[bool, bool]  # whether a condition is true, and whether it is unknown
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WANTED = {
@@ -90,36 +94,85 @@ def case_results(checked: CheckedRules) -> dict[str, tuple[CaseResult, ...]]:
     from rules.scalar import compile_conditions
 
     rules = [rule for rule in checked.rules if rule.cases]
-    results: dict[str, tuple[CaseResult, ...]] = {}
-    for start in range(0, len(rules), TOGETHER):
-        some = rules[start : start + TOGETHER]
+    held = _held_together(rules, checked) if len(rules) >= MANY else {}
+    singly = [rule for rule in rules if rule.id not in held]
+    for start in range(0, len(singly), TOGETHER):
+        some = singly[start : start + TOGETHER]
         conditions = compile_conditions([rule.condition for rule in some], checked.list_entries)
         for index, rule in enumerate(some):
-            results[rule.id] = _of_rule(rule, index, conditions, checked.list_entries)
-    return results
+            held[rule.id] = [_held(rule, case, index, conditions) for case in rule.cases]
+    return {rule.id: _of_rule(rule, held[rule.id], checked.list_entries) for rule in rules}
 
 
-def _of_rule(
-    rule: CheckedRule, index: int, conditions: Conditions, lists: Mapping[str, Any]
-) -> tuple[CaseResult, ...]:
-    """Run the tests of one rule, whose condition is the one of this index among `conditions`."""
+def _held(rule: CheckedRule, case: CheckedCase, index: int, conditions: Conditions) -> Held:
+    # What the other conditions read may be left out: it is missing.
+    true, unknown = conditions({**dict.fromkeys(rule.condition.variables), **case.values})
+    return index in true, index in unknown
+
+
+def _held_together(rules: Sequence[CheckedRule], checked: CheckedRules) -> dict[str, list[Held]]:
+    """Look at the tests of many rules as columns, which takes a third of the time that compiling them does.
+
+    Every test meets every condition of its batch. Rules whose conditions loop, or leave the columns, and
+    those whose tests no column holds, are left out.
+    """
+    import pyarrow as pa
+
+    from rules.arrays import column
+    from rules.columnar import conditions
+
+    fit = [rule for rule in rules if _is_plain(rule)]
+    held: dict[str, list[Held]] = {}
+    for start in range(0, len(fit), BATCHED):
+        some = fit[start : start + BATCHED]
+        used = {name for rule in some for name in rule.condition.variables}
+        given = [case.values for rule in some for case in rule.cases]
+        columns = {
+            one.name: column(one.type, [values.get(one.name) for values in given])
+            for one in checked.variables
+            if one.name in used
+        }
+        if len(columns) < len(used) or not used:
+            continue
+        batch = pa.RecordBatch.from_pydict(columns)
+        hits = conditions([rule.condition for rule in some], checked.list_entries).evaluate(batch)
+        first = 0
+        for number, rule in enumerate(some):
+            true, unknown = (set(rows[number].tolist()) for rows in (hits.true, hits.unknown))
+            places = range(first, first + len(rule.cases))
+            held[rule.id] = [(place in true, place in unknown) for place in places]
+            first += len(rule.cases)
+    return held
+
+
+def _is_plain(rule: CheckedRule) -> bool:
+    condition = rule.condition
+    if condition.row_by_row or any(isinstance(node, Quantifier) for node in walk(condition.node)):
+        return False
+    return all(
+        type(value) is not int or -(2**63) <= value < 2**63
+        for case in rule.cases
+        for value in case.values.values()
+    )
+
+
+def _of_rule(rule: CheckedRule, held: Sequence[Held], lists: Mapping[str, Any]) -> tuple[CaseResult, ...]:
+    """Give the results of a rule's tests; `held` says of each whether the condition is true, and unknown."""
     from rules.scalar import compile_conditions
 
     exceptions = (
         compile_conditions([one.condition for one in rule.suppressions], lists) if rule.suppressions else None
     )
     given = []
-    for case in rule.cases:
-        # What the other conditions read may be left out: it is missing.
+    for case, (holds, unknown) in zip(rule.cases, held, strict=True):
         values = {**dict.fromkeys(name for one in rule.expressions for name in one.variables), **case.values}
-        fired, unknown = conditions(values)
-        got = _results(rule.rule, holds=index in fired, unknown=index in unknown)
+        got = _results(rule.rule, holds=holds, unknown=unknown)
         if FIRE in got and exceptions is not None and exceptions(values)[0]:
             got = (SUPPRESSED,)
         elif FIRE in got and not _rolled_out(rule.rule, values):
             got = (SHADOW,)
         read = {name: values[name] for name in rule.condition.variables}
-        given.append(CaseResult(case, read, index in fired, index in unknown, FIRE in got, got))
+        given.append(CaseResult(case, read, holds, unknown, FIRE in got, got))
     return tuple(given)
 
 

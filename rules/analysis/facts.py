@@ -18,10 +18,9 @@ from rules.analysis.aim import aim
 from rules.analysis.formula import Box, Formula, GaveUp, Search
 from rules.analysis.space import Space
 from rules.analysis.wants import TRUE, UNKNOWN, Want
+from rules.arrays import column
 from rules.columnar import conditions
-from rules.columns import ARROW_TYPES
-from rules.expression import BOOL, DOUBLE, STRING, CheckedExpression, Name, Variable
-from rules.verdict import text_array
+from rules.expression import CheckedExpression, Name, Variable
 
 AT_RANDOM = 128
 
@@ -133,35 +132,17 @@ class Facts:
 
     def _evaluate(self, records: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
         columns = {
-            variable.name: _column(variable.type, [record[variable.name] for record in records])
+            variable.name: column(variable.type, [record[variable.name] for record in records])
             for variable in self._variables
         }
         count = len(records)
-        columns = columns or {"": _column("bool", [None] * count)}
+        columns = columns or {"": column("bool", [None] * count)}
         hits = self._evaluator.evaluate(pa.RecordBatch.from_pydict(columns))
         true, unknown = (np.zeros((len(self._expressions), count), dtype=bool) for _ in range(2))
         for number in range(len(self._expressions)):
             true[number, hits.true[number]] = True
             unknown[number, hits.unknown[number]] = True
         return true, unknown
-
-
-def _column(kind: str, values: Sequence[Any]) -> pa.Array:
-    """Make a column by its buffers: `pa.array` imports pandas wherever that is installed."""
-    if kind == STRING:
-        texts = text_array([value or "" for value in values])
-        buffers = texts.buffers()[1:]
-    elif kind == BOOL:
-        buffers = [_bits(values)]
-    else:
-        numbers = np.array([value or 0 for value in values], np.float64 if kind == DOUBLE else np.int64)
-        buffers = [pa.py_buffer(numbers)]
-    present = _bits([value is not None for value in values])
-    return pa.Array.from_buffers(ARROW_TYPES[kind], len(values), [present, *buffers])
-
-
-def _bits(values: Sequence[Any]) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(np.array(values, dtype=bool), bitorder="little"))
 
 
 def _lowest(bits: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rules.cases import run_cases
+from rules.cases import MANY, case_results, run_cases
 
 
 def failures(check, rule: str, *cases: str) -> list[str]:
@@ -90,3 +92,34 @@ def test_each_case_tests_its_rule_alone(check) -> None:
 def test_rules_without_tests_have_none_to_fail(check) -> None:
     """Nothing is compiled where nothing is tested."""
     assert run_cases(check("rules: [{id: a, when: amount > 1, decide: block}]")) == ()
+
+
+def test_many_rules_together_give_what_each_gives_alone(check) -> None:
+    """As columns or one by one: plain conditions, loops, what only CEL's runtime evaluates, and none."""
+    kinds = (
+        "amount > %d",
+        "device == 'c%d' || amount == %d.0",
+        "device.replace('c', 'd') == 'd%d'",
+        "seen.exists(one, device.startsWith(one)) && amount < %d.5",
+        "%d > 3",
+        "amount / (amount - %d.0) > 2.0",
+    )
+    values = (
+        "{}",
+        "{amount: 7}",
+        "{amount: 40, device: c9}",
+        "{device: c2}",
+        "{amount: 1.0e+300, device: ''}",
+    )
+    tests = ", ".join(f"{{given: {given}, expect: fire}}" for given in values)
+    lines = ["lists: {seen: [c1, c2]}", "rules:"]
+    for number in range(MANY + 20):
+        when = kinds[number % len(kinds)].replace("%d", str(number))
+        lines.append(f'  - {{id: r{number}, when: "{when}", tag: x, tests: [{tests}]}}')
+    checked = check("\n".join([*lines, ""]))
+    together = case_results(checked)
+    assert list(together) == [rule.id for rule in checked.rules]
+    for rule in checked.rules:
+        assert together[rule.id] == case_results(replace(checked, rules=(rule,)))[rule.id], rule.rule.when
+    every = {(result.holds, result.unknown) for results in together.values() for result in results}
+    assert every == {(True, False), (False, True), (False, False)}
