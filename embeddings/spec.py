@@ -51,7 +51,7 @@ class Spec:
 
     slots: tuple[Slot, ...] = ()
     numeric: str = "piecewise-linear"
-    body: str = "auto"
+    body: str = "tower"
     members: int = 8
     distil_steps: int = 3_000
     width: int = 64
