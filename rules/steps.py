@@ -80,8 +80,8 @@ class Plan:
         self._keys = Keys()
         self._nodes: dict[int, Node] = {}
         self.bound: set[int] = set()
-        self.roots = [self._number(root) for root in roots]
-        self.shared = self._shared(roots)
+        self.roots = [self._keys[root] for root in roots]
+        self.shared = self._meet(roots)
 
     def number(self, node: Node) -> int:
         """Give the number of a node of one of the roots."""
@@ -98,15 +98,28 @@ class Plan:
                 found.append(argument)
         return found
 
-    def _number(self, node: Node) -> int:
-        """Number a node and all below it."""
-        for one in walk(node):
-            self._nodes.setdefault(self._keys[one], one)
-            if isinstance(one, Name):
-                self.types[one.name] = one.type
-            if isinstance(one, Quantifier):
-                self._bind(one.body)
-        return self._keys[node]
+    def _meet(self, roots: Sequence[Node]) -> frozenset[int]:
+        """Note every node, once where several are of equal structure.
+
+        Gives those that are asked for more than once: by different parents, or as a condition too.
+        """
+        uses = Counter(self.roots)
+        pending = list(reversed(roots))
+        while pending:
+            node = pending.pop()
+            key = self._keys[node]
+            if key in self._nodes:
+                continue
+            self._nodes[key] = node
+            if isinstance(node, Name):
+                self.types[node.name] = node.type
+            if isinstance(node, Quantifier):
+                self._bind(node.body)
+            below = children(node)
+            for child in below:
+                uses[self._keys[child]] += 1
+            pending.extend(reversed(below))
+        return frozenset(key for key, count in uses.items() if count > 1)
 
     def _bind(self, node: Node) -> bool:
         """Note which nodes of a quantifier's body hang on its entry, or on that of one around it."""
@@ -114,18 +127,6 @@ class Plan:
         if hangs := isinstance(node, Element) or any(below):
             self.bound.add(self._keys[node])
         return hangs
-
-    def _shared(self, roots: Sequence[Node]) -> frozenset[int]:
-        """Find the nodes that are asked for more than once: by different parents, or as a condition too."""
-        uses = Counter(self.roots)
-        seen: set[int] = set()
-        for root in roots:
-            for node in walk(root):
-                key = self._keys[node]
-                if key not in seen:
-                    seen.add(key)
-                    uses.update(self._keys[child] for child in children(node))
-        return frozenset(key for key, count in uses.items() if count > 1)
 
     def make(self, key: int) -> Step:
         """Make the step of a node."""
