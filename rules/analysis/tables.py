@@ -68,9 +68,9 @@ def _report_overlaps(report: Report, table: CheckedTable) -> None:
     for row, several in over.items():
         names = listed(table.ids[one.first] for one in several)
         message = f"'{table.ids[row]}' holds together with {names}, and hit_policy is unique"
-        placed = table.table.problem(
-            table.document, row, "id", 0, message, "let their cells exclude each other"
-        )
+        other = table.table.problem(table.document, several[0].first, "id", 0, "")
+        hint = f"let their cells exclude each other: {other.file}:{other.line}"
+        placed = table.table.problem(table.document, row, "id", 0, message, hint)
         report.add(placed, "table-overlap", ERROR, several[0].record)
     left = found.pairs - len(found.found) + refuted
     if left or (found.cut_off and not found.pairs):
