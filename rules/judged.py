@@ -56,6 +56,9 @@ def verdict_columns(
     outcome[rest], decided_by[rest] = after.outcome, after.decided_by
     columns = {"outcome": names(outcome, after.outcomes), "decided_by": names(decided_by, after.rules)}
     for score in adjusts:
+        if score not in after.changed:
+            columns[f"adjusted.{score}"] = pa.nulls(len(before), pa.float64())
+            continue
         values = np.full(len(before), np.nan)
         values[rest] = np.where(after.changed[score], after.adjusted[score], np.nan)
         columns[f"adjusted.{score}"] = pa.array(values, pa.float64(), from_pandas=True)

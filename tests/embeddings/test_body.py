@@ -85,7 +85,7 @@ def test_auto_keeps_the_tower_within_one_standard_error(
         return measured(*given)[0], gain
 
     monkeypatch.setattr(body, "paired_gain", bounded)
-    found, _ = trained()
+    found, _ = trained(body="auto")
     assert found.taught_by == taught_by
     assert found.report["standard_error"] == gain
 
