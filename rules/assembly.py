@@ -180,11 +180,12 @@ def _strongest(
         if bound is None:
             continue
         where = one.bounding
+        if not len(where):
+            # Rows of a table that only ask for review bound nothing, though `index` names each of them.
+            continue
         stronger = bound < value[where] if none > 0 else bound > value[where]
         value[where[stronger]] = bound
-        by[where[stronger]] = (
-            one.index if isinstance(one.index, int) or not len(where) else one.index[stronger]
-        )
+        by[where[stronger]] = one.index if isinstance(one.index, int) else one.index[stronger]
     return value, by
 
 

@@ -55,7 +55,10 @@ def read_lists(root: Path) -> Callable[[str], bytes]:
     home = Path(root).resolve()
 
     def read(name: str) -> bytes:
-        path = (home / name).resolve()
+        try:
+            path = (home / name).resolve()
+        except RuntimeError:  # Python 3.11 has no OSError for links in a circle
+            raise OSError(f"{name}: links that lead back to themselves") from None
         # INVARIANT: nothing outside the folder is read, also not through a symbolic link.
         if not path.is_relative_to(home):
             raise PermissionError(f"{name}: leads outside the project")
