@@ -177,7 +177,7 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
 
 def _effects(form: Form, path: Path, row: Mapping[str, Any], stage: str) -> None:
     effects = [key for key in ("decide", "cap", "floor") if key in row]
-    if not effects and "tag" not in row and row.get("stop") is not True:
+    if not effects and row.get("tag", []) == [] and row.get("stop") is not True:
         form.note(path, "the rule does nothing", "give it one of: decide, cap, floor, tag, stop")
     for extra in effects[1:]:
         message = f"a rule has one effect, and this one has '{effects[0]}' and '{extra}'"

@@ -186,6 +186,9 @@ class Gathered:
         for filters in self.filters:
             for rule in filters.rules:
                 at = (*rule.path, "id")
+                if rule.id == "policy":
+                    message = "'policy' cannot name a rule: `decided_by` says it of the policy"
+                    self.problems.append(filters.document.problem(at, message, "rename the rule"))
                 if rule.id and rule.id in first:
                     message = f"the id '{rule.id}' is taken"
                     hint = f"first at {first[rule.id]}"

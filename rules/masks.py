@@ -173,7 +173,7 @@ class Masks:
     def _ordering(self, name: str, operator: str, value: float | int) -> Question:
         at = self._edge(name, value if operator in ("_>=_", "_<_") else _next(value))
         if at is None:
-            # Nothing is beyond the greatest value; which rows are numbers is still asked of the column's cuts.
+            # Nothing is beyond the greatest value; which rows are numbers is still asked of the cuts.
             self._edge(name, value)
         return _is_above(name, at) if operator in ("_>=_", "_>_") else _is_below(name, at)
 

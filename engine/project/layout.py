@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.project.folder import FILE, RULES, TESTS
 from engine.project.forms import PROJECT_FILE
+from rules.errors import CheckFailed, Problem
 from rules.folder import TEST_SUFFIX, read_rule_file, rule_files
 from rules.format import format_document
 from rules.forms import RULE_FILE
@@ -47,8 +48,15 @@ def format_file(path: Path) -> tuple[bytes, str]:
 
     Raises CheckFailed where it cannot be read, or not be laid out without changing what it says.
     """
+    if path.suffix not in (".yaml", ".yml"):
+        # A list of one entry a line can read as YAML, too, and laid out it would be another list.
+        raise CheckFailed(
+            [Problem(str(path), 1, 1, "not laid out: no YAML file", "name *.yaml or *.yml files")]
+        )
     data = read_rule_file(path, str(path))
     document = read_yaml(data, str(path))
+    if not isinstance(document.root, dict):
+        raise CheckFailed([document.problem((), "not laid out: the file must hold keys and values")])
     return data, format_document(document, kind_of(document))
 
 

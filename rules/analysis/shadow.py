@@ -143,8 +143,10 @@ def _left_open(
 def _say(report: Report, questioner: Questioner, pursuit: _Pursuit) -> None:
     subject = pursuit.subject
     by = _fewest(questioner, pursuit)
-    message = f"'{subject.id}' never decides: wherever it would, {listed(one.id for one in by)}"
-    message += " decides" if len(by) == 1 else " decide"
+    # Who decides in the end may be yet another rule, stronger than these.
+    names = listed(one.id for one in by)
+    which = names if len(by) == 1 else f"one of {names}"
+    message = f"'{subject.id}' never decides: wherever it would, {which} would too, and is stronger"
     examples = (questioner.seen([pursuit.decides, one.decides]) for one in by if one.decides)
     record = next((record for record in examples if record is not None), None)
     first = subject.filters.hit_policy == "first"

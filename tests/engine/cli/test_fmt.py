@@ -74,3 +74,13 @@ def test_what_init_writes_is_in_its_form(run: Run, tmp_path: Path) -> None:
         assert run("fmt", "--check", tmp_path / project)[1].endswith(
             f"0 changed, {files} as they should be\n"
         )
+
+
+def test_a_list_is_no_yaml_and_stays_as_it_is(run: Run, tmp_path: Path) -> None:
+    """One entry a line reads as YAML, too; laid out it would be another list."""
+    file = tmp_path / "words.txt"
+    file.write_text("word one\nword two\n", encoding="utf-8")
+    code, _, err = run("fmt", file)
+    assert code == 1
+    assert "no YAML file" in err
+    assert file.read_text(encoding="utf-8") == "word one\nword two\n"
