@@ -14,7 +14,7 @@ from engine.project.records import Project
 from engine.runtime import Runtime
 from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem
-from rules.folder import TEST_SUFFIX, read_rule_file, rule_files
+from rules.folder import TEST_SUFFIX, read_rule_files, rule_files
 from rules.policy import Policy
 from rules.ruleset import RuleSet
 from rules.suites import Decide, SuiteResult, read_suites, run_suites
@@ -24,18 +24,8 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the moment of deciding, which no cas
 
 def read_test_files(root: Path) -> dict[str, bytes]:
     """Read `root`/tests/*_test.yaml, named as problems name them. Raises CheckFailed."""
-    files: dict[str, bytes] = {}
-    problems: list[Problem] = []
-    for name, path in rule_files(root / TESTS, TESTS).items():
-        if not name.endswith(TEST_SUFFIX):
-            continue
-        try:
-            files[name] = read_rule_file(path, name)
-        except CheckFailed as failed:
-            problems += failed.problems
-    if problems:
-        raise CheckFailed(problems)
-    return files
+    named = rule_files(root / TESTS, TESTS).items()
+    return read_rule_files({name: path for name, path in named if name.endswith(TEST_SUFFIX)})
 
 
 def suite_results(project: Project, checked: CheckedRules) -> tuple[SuiteResult, ...]:

@@ -34,6 +34,20 @@ def rule_files(folder: Path, name: str = "") -> Mapping[str, Path]:
     }
 
 
+def read_rule_files(found: Mapping[str, Path]) -> dict[str, bytes]:
+    """Read files by name. Raises CheckFailed with every one that cannot be read."""
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for name, path in found.items():
+        try:
+            files[name] = read_rule_file(path, name)
+        except CheckFailed as failed:
+            problems += failed.problems
+    if problems:
+        raise CheckFailed(problems)
+    return files
+
+
 def read_rule_file(path: Path, name: str) -> bytes:
     """Read one file of rules. Raises CheckFailed where it cannot be read, or is larger than any is."""
     try:

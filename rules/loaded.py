@@ -18,9 +18,9 @@ import pyarrow as pa
 from rules.cases import run_cases
 from rules.check import check_rules
 from rules.checked_rules import CheckedRules
-from rules.errors import CheckFailed, Problem, RulesError
+from rules.errors import CheckFailed, RulesError
 from rules.files import read_filters
-from rules.folder import TEST_SUFFIX, read_lists, read_rule_file, rule_files
+from rules.folder import TEST_SUFFIX, read_lists, read_rule_files, rule_files
 from rules.judged import both, verdict_columns
 from rules.named_fields import read_variables
 from rules.reader import read_yaml
@@ -133,16 +133,7 @@ def _files(path: Path) -> dict[str, bytes]:
             raise RulesError(f"{path}: a folder without rule files (*.yaml)")
     else:
         found = {str(path): path}
-    files: dict[str, bytes] = {}
-    problems: list[Problem] = []
-    for name, place in found.items():
-        try:
-            files[name] = read_rule_file(place, name)
-        except CheckFailed as failed:
-            problems += failed.problems
-    if problems:
-        raise CheckFailed(problems)
-    return files
+    return read_rule_files(found)
 
 
 def _home(path: Path) -> Path:
