@@ -78,7 +78,10 @@ def _filter(rng: np.random.Generator, index: int) -> Filter:
     chosen = [names[place] for place in rng.choice(len(names), 5, replace=False)]
     a, b, c, d, e = (_comparison(rng, name) for name in chosen)
     return Filter(
-        f"filter-{index:03d}", (a, b, c, d, e), _EFFECTS[index % len(_EFFECTS)], int(rng.integers(1, 100))
+        f"filter-{index:03d}",
+        (a, b, c, d, e),
+        _EFFECTS[index % len(_EFFECTS)],
+        int(rng.integers(1, 100)) * RULES + index,
     )
 
 
