@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import sklearn
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -33,6 +34,9 @@ from engine.tabular import batches, normalise
 ROWS = 5_000
 _KINDS = {
     "logistic": lambda: LogisticRegression(C=0.01, max_iter=500),
+    "raw-logistic": lambda: LogisticRegression(C=0.01, max_iter=500),  # the peer has it on its embedding
+    "lda": LinearDiscriminantAnalysis,
+    "nearest-centroid": GaussianNB,  # a centroid has no predict_proba of its own
     "linear-svm": lambda: LogisticRegression(
         C=0.01, max_iter=500
     ),  # a linear SVM has no predict_proba of its own
