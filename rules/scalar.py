@@ -52,6 +52,9 @@ FEW = 32
 GROUP = 1024
 """Conditions of one index: its tables grow with their square."""
 
+INDEXES = 8
+"""Indexes kept for the next compile."""
+
 KEPT = 16_384
 """Generated functions whose code is kept for the next compile: an edit generates those it changes."""
 
@@ -118,7 +121,7 @@ def _group(expressions: Sequence[CheckedExpression], lists: Lists) -> tuple[Inde
     """Give the index over some conditions, a function for each that it does not settle, and how many parts
     those share.
     """
-    index = Index([expression.node for expression in expressions])
+    index = _index(_likeness(expressions, Sharing([])))
     rest = {number: one for number, one in enumerate(expressions) if not index.pure >> number & 1}
     sharing = Sharing([one.node for one in rest.values()])
     parts = _parts(sharing, lists)
@@ -388,6 +391,12 @@ class _Compiled:
     scope: Mapping[str, Any]
     lists: Mapping[tuple[str, str], str]
     links: tuple[tuple[str, Link], ...]
+
+
+@lru_cache(maxsize=INDEXES)
+def _index(likeness: _Likeness) -> Index:
+    """Make an index, or give that of equal conditions: an edit leaves most stages of a set as they are."""
+    return Index(likeness.nodes)
 
 
 @lru_cache(maxsize=KEPT)
