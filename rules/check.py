@@ -120,13 +120,19 @@ def _long_loops(
 
 def _duplicates(rules: Sequence[CheckedRule]) -> Iterator[Problem]:
     """Refuse a deciding rule that holds where an earlier one of its file and stage does, and only there."""
-    keys = Keys()
-    first: dict[tuple[Any, ...], CheckedRule] = {}
+    alike: dict[tuple[Any, ...], list[CheckedRule]] = {}
     for checked in rules:
         rule = checked.rule
         if rule.decide is None or rule.mode != "enforce" or rule.rollout or rule.suppressions:
             continue
-        key = (checked.rank.file, rule.stage, rule.on_unknown, keys[checked.condition.node])
+        names = checked.condition.variables, checked.condition.lists
+        alike.setdefault((checked.rank.file, rule.stage, rule.on_unknown, *names), []).append(checked)
+    keys = Keys()
+    first: dict[tuple[Any, ...], CheckedRule] = {}
+    # Only conditions over the same names can be one.
+    for group, checked in ((group, one) for group, ones in alike.items() if len(ones) > 1 for one in ones):
+        rule = checked.rule
+        key = (*group, keys[checked.condition.node])
         other = first.setdefault(key, checked)
         if other is not checked:
             message = f"'{rule.id}' has the condition of '{other.id}', and both decide"

@@ -57,6 +57,8 @@ class Sharing:
 
     def within(self, node: Node) -> tuple[tuple[int, str], ...]:
         """Give the slots that the source of a node names, with their parts: what that source depends on."""
+        if not self._slots:
+            return ()
         found = {slot: repr(one) for one in walk(node) if (slot := self.slot(one)) is not None}
         return tuple(sorted(found.items()))
 
