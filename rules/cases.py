@@ -24,6 +24,9 @@ TOGETHER = 16  # rules compiled as one: each test runs all of them
 MANY, BATCHED = 64, 256  # rules from which on tests are looked at as columns, and how many rules at a time
 SHOWN = 8  # parts of a condition whose results are told
 
+_BESIDE = frozenset(("id", "description", "when", "tag", "priority", "reason", "owner", "effective", "tests"))
+"""Keys that change nothing about what a test may expect of a rule."""
+
 Held = tuple[bool, bool]  # whether a condition is true, and whether it is unknown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,12 +41,17 @@ _WANTED = {
 
 
 def check_case(
-    case: Case, rule: Rule, document: Document, variables: Mapping[str, Variable]
+    case: Case, rule: Rule, document: Document, variables: Mapping[str, Variable], outcomes: Sequence[str]
 ) -> tuple[CheckedCase, list[Problem]]:
-    """Type one test against the variables that its rule may use, and refuse an outcome it can never have."""
+    """Type one test against the variables that its rule may use, and refuse an outcome it can never have.
+
+    Where something is wrong with the rule, it may be meant to give any of the `outcomes`.
+    """
     values, problems = given_values(case, rule.stage, document, variables)
     possible = _possible(rule)
-    if case.expect and case.expect not in possible:
+    unsettled = rule.unread - _BESIDE or not (rule.decide is None or rule.decide in outcomes)
+    meant = (*outcomes, *WORDS) if unsettled else ()
+    if case.expect and case.expect not in (*possible, *meant):
         message = f"the rule '{rule.id}' cannot give '{case.expect}'"
         problems.append(
             document.problem((*case.path, "expect"), message, f"it can give {', '.join(possible)}")

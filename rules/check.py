@@ -20,6 +20,8 @@ from rules.variables import FileNames, file_names
 
 __all__ = ["check_rules", "restore_rules", "run_cases"]
 
+_LIMITS = frozenset(("stage", "mode", "on_unknown", "effective", "rollout", "except", "id"))
+
 
 def check_rules(
     files: Mapping[str, bytes],
@@ -39,9 +41,9 @@ def check_rules(
 
     Raises `CheckFailed` with every problem of every file, in file order.
     """
-    gathered = Gathered(files, scores, outcomes, read_list)
-    gathered.refuse_list_names({variable.name.split(".")[0] for variable in variables})
     known = (*variables, *_model_variables(scores, outcomes))
+    gathered = Gathered(files, scores, outcomes, read_list, (variable.name for variable in known))
+    gathered.refuse_list_names({variable.name.split(".")[0] for variable in variables})
     lists = {name: values.type for name, values in gathered.lists.items()}
     names = {filters.document.file: file_names(filters, known, lists) for filters in gathered.filters}
     gathered.problems += [problem for one in names.values() for problem in one.problems]
@@ -67,7 +69,7 @@ def check_rules(
             )
     gathered.problems += reach.problems
     tables = list(_tables(gathered, names, before, after))
-    gathered.problems += [] if gathered.problems else _duplicates(rules)
+    gathered.problems += _duplicates(rules)
     return gathered.finish(rules, tables, known)
 
 
@@ -95,7 +97,7 @@ def _tables(
                     gathered.problems.append(document.problem(one.path, looped, "shorten the list"))
             inputs.append(checked if isinstance(checked, CheckedExpression) else None)
         cells, problems = read_cells(table, document, inputs, lists, after)
-        cases, failed = check_table_cases(table, document, seen)
+        cases, failed = check_table_cases(table, document, seen, gathered.outcomes)
         gathered.problems += [*problems, *failed]
         known = tuple(one for one in inputs if one is not None)
         if len(known) == len(inputs):
@@ -125,6 +127,9 @@ def _duplicates(rules: Sequence[CheckedRule]) -> Iterator[Problem]:
         rule = checked.rule
         if rule.decide is None or rule.mode != "enforce" or rule.rollout or rule.suppressions:
             continue
+        timed = rule.effective is None or rule.effective.opens(checked.condition.node)
+        if rule.unread & _LIMITS or not rule.id or not timed:
+            continue  # what is wrong with it may be what tells it from others
         names = checked.condition.variables, checked.condition.lists
         alike.setdefault((checked.rank.file, rule.stage, rule.on_unknown, *names), []).append(checked)
     keys = Keys()
@@ -134,7 +139,7 @@ def _duplicates(rules: Sequence[CheckedRule]) -> Iterator[Problem]:
         rule = checked.rule
         key = (*group, keys[checked.condition.node])
         other = first.setdefault(key, checked)
-        if other is not checked:
+        if other is not checked and rule.id != other.id:
             message = f"'{rule.id}' has the condition of '{other.id}', and both decide"
             hint = "make one rule of them, or put one on trial with mode: shadow"
             yield checked.document.problem((*rule.path, "when"), message, hint)

@@ -23,9 +23,9 @@ from rules.expression import (
 )
 from rules.files import Rule
 from rules.reader import Document
-from rules.sheets import MOST_PROBLEMS
+from rules.sheets import MOST_COUNTED, MOST_PROBLEMS, few
 from rules.table_rank import TableRank
-from rules.tables import Table
+from rules.tables import Table, TableRow
 
 if TYPE_CHECKING:
     from rules.checked_rules import CheckedCase
@@ -134,32 +134,36 @@ def read_cells(
 
     `variables` are what the inputs may be, by name; without any, what they say of values is not asked.
     """
-    problems: list[Problem] = []
     columns: list[tuple[Cell, ...]] = []
-    for column, (given, checked) in enumerate(zip(table.inputs, inputs, strict=True)):
+    wrong: list[tuple[int, int, CellError]] = []  # row, column
+    for column, checked in enumerate(inputs):
         if checked is None:  # the form has a problem already
             continue
         variable = variables.get(checked.node.name) if isinstance(checked.node, Name) else None
         only = None if variable is None else variable.values
         nullable = not variables if variable is None else variable.nullable
         known: dict[str, Cell] = {}
-        cells = []
+        cells, left = [], MOST_PROBLEMS + MOST_COUNTED
         for place, row in enumerate(table.rows):
             text = row.cells[column]
             cell = known.get(text)
             if cell is None:
                 try:
                     cell = known[text] = read_cell(text, checked.type, lists, only, nullable=nullable)
-                except CellError as wrong:
-                    problems.append(
-                        table.problem(document, place, given.name, wrong.offset, wrong.message, wrong.hint)
-                    )
-                    if len(problems) >= MOST_PROBLEMS:
-                        return tuple(columns), problems
+                except CellError as error:
+                    wrong.append((place, column, error))
+                    left -= 1
+                    if not left:
+                        break
                     continue
             cells.append(cell)
         columns.append(tuple(cells))
-    return tuple(columns), problems
+    wrong.sort(key=lambda one: one[:2])
+    names = [one.name for one in table.inputs]
+    return tuple(columns), few(
+        table.problem(document, place, names[column], error.offset, error.message, error.hint)
+        for place, column, error in wrong
+    )
 
 
 def effect_problems(
@@ -169,32 +173,41 @@ def effect_problems(
     if table.on_unknown == REVIEW and REVIEW not in outcomes:
         message = "'on_unknown: review' needs an outcome 'review'"
         yield document.problem((*table.path, "on_unknown"), message, nearest(REVIEW, outcomes))
-    seen: set[tuple[Any, ...]] = set()
+    known: dict[tuple[Any, ...], list[tuple[str, str, str]]] = {}
+    told: set[str] = set()
     for place, row in enumerate(table.rows):
         key = row.decide, tuple(row.cap), tuple(row.floor)
-        if key in seen:
-            continue
-        seen.add(key)
-        if row.decide is not None and row.decide not in outcomes:
-            hint = nearest(row.decide, outcomes)
-            yield _effect(table, document, place, "decide", f"unknown outcome '{row.decide}'", hint)
-        elif row.decide in words:
-            message = f"'{row.decide}' cannot be decided: in tests it has another meaning"
-            yield _effect(table, document, place, "decide", message, "rename the outcome")
-        for effect, bounds in (("cap", row.cap), ("floor", row.floor)):
-            for score in bounds:
-                if score not in scores:
-                    column = f"{effect}.{score}" if table.sheet else effect
-                    message = f"unknown score '{score}'"
-                    yield _effect(table, document, place, column, message, nearest(score, scores))
+        if key not in known:
+            known[key] = list(_refused_effects(row, outcomes, scores, words))
+        for effect, message, hint in known[key]:
+            name, _, score = effect.partition(".")
+            if _is_own(table, document, row, effect):
+                column = effect if table.sheet is not None else name
+                yield table.problem(document, place, column, 0, message, hint)
+            elif effect not in told:  # the table gives it to all its rows
+                told.add(effect)
+                path = (*table.path, name, *([score] if score else []))
+                yield document.problem(path, message, hint, key=bool(score))
 
 
-def _effect(table: Table, document: Document, row: int, column: str, message: str, hint: str) -> Problem:
-    """Say it at the row, or at the table where that gives the effect to all its rows."""
-    own = table.sheet is not None and column in table.sheet.header
-    if table.sheet is None:
-        written = document.root["tables"][table.path[1]]["rows"][table.rows[row].place]
-        own = column in written
-    if own:
-        return table.problem(document, row, column, 0, message, hint)
-    return document.problem((*table.path, column.partition(".")[0]), message, hint)
+def _refused_effects(
+    row: TableRow, outcomes: Sequence[str], scores: Sequence[str], words: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Give what a row cannot do: the effect, what is wrong with it, a hint."""
+    if row.decide is not None and row.decide not in outcomes:
+        yield "decide", f"unknown outcome '{row.decide}'", nearest(row.decide, outcomes)
+    elif row.decide in words:
+        message = f"'{row.decide}' cannot be decided: in tests it has another meaning"
+        yield "decide", message, "rename the outcome"
+    for effect, bounds in (("cap", row.cap), ("floor", row.floor)):
+        for score in bounds:
+            if score not in scores:
+                yield f"{effect}.{score}", f"unknown score '{score}'", nearest(score, scores)
+
+
+def _is_own(table: Table, document: Document, row: TableRow, effect: str) -> bool:
+    """Say whether a row states an effect itself."""
+    if table.sheet is not None:
+        header = table.sheet.header
+        return effect in header and bool(table.sheet.rows[row.place][header.index(effect)].strip())
+    return effect.partition(".")[0] in document.root["tables"][table.path[1]]["rows"][row.place]

@@ -45,7 +45,7 @@ class CheckFailed(RulesError):
     """Rule files with problems: every problem of every file, in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.errors import Problem
-from rules.form import Form, Path
+from rules.form import Form, Path, mistyped
 from rules.period import Period, read_period
 from rules.reader import Document
 from rules.rollout import Rollout, read_rollout
@@ -25,6 +25,7 @@ RULE_KEYS = (
     "id", "description", "stage", "when", "decide", "cap", "floor", "tag", "priority", "stop", "reason",
     "owner", "mode", "on_unknown", "effective", "rollout", "except", "tests",
 )  # fmt: skip
+EFFECTS = ("decide", "cap", "floor", "tag", "stop")
 CASE_KEYS = ("given", "expect")
 SOURCE_KEYS = ("file", "column", "type")
 
@@ -64,6 +65,7 @@ class Rule:
     suppressions: tuple[Suppression, ...] = ()
     description: str = ""
     tests: tuple[Case, ...] = ()
+    unread: frozenset[str] = frozenset()  # the keys that something is wrong with: nothing follows from them
 
     @property
     def effect(self) -> str:
@@ -143,9 +145,9 @@ def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
 
 
 def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
+    before = len(form.problems)
     for key in ("id", "when"):
-        if key not in row:
-            form.note(path, f"a rule needs '{key}'")
+        form.needs(path, row, key, RULE_KEYS, "a rule")
     rule = Rule(
         id=form.matching((*path, "id"), row["id"], ID, "letters, digits, '-', '_' and '.'")
         if "id" in row
@@ -172,12 +174,14 @@ def _rule(form: Form, path: Path, row: Mapping[str, Any]) -> Rule:
         tests=tuple(read_cases(form, (*path, "tests"), row.get("tests", []))),
     )
     _effects(form, path, row, rule.stage)
-    return rule
+    unread = form.unread(path, before) | {key for key in row if key not in RULE_KEYS}
+    return replace(rule, unread=unread) if unread else rule
 
 
 def _effects(form: Form, path: Path, row: Mapping[str, Any], stage: str) -> None:
     effects = [key for key in ("decide", "cap", "floor") if key in row]
-    if not effects and row.get("tag", []) == [] and row.get("stop") is not True:
+    idle = not effects and row.get("tag", []) == [] and row.get("stop", False) is False
+    if idle and not mistyped(row, EFFECTS, RULE_KEYS):
         form.note(path, "the rule does nothing", "give it one of: decide, cap, floor, tag, stop")
     for extra in effects[1:]:
         message = f"a rule has one effect, and this one has '{effects[0]}' and '{extra}'"
@@ -192,8 +196,8 @@ def read_cases(form: Form, path: Path, rows: Any) -> Iterable[Case]:
         at = (*path, index)
         case = form.mapping(at, row, CASE_KEYS, what="a test")
         for key in CASE_KEYS:
-            if isinstance(row, dict) and key not in case:
-                form.note(at, f"a test needs '{key}'", "as {given: {amount: 10}, expect: none}")
+            if isinstance(row, dict):
+                form.needs(at, case, key, CASE_KEYS, "a test", "as {given: {amount: 10}, expect: none}")
         given = form.mapping((*at, "given"), case.get("given", {}), None)
         yield Case(
             flattened(given, (*at, "given")), form.word((*at, "expect"), case.get("expect", "none")), at
@@ -218,7 +222,9 @@ def _lists(form: Form, rows: Any) -> Iterable[ListSource]:
         if isinstance(written, Mapping):
             source = form.mapping(path, written, SOURCE_KEYS, what="a list")
             if "file" not in source:
-                form.note(path, "a list needs 'file', or its entries in [ ]")
+                if not mistyped(source, ("file",), SOURCE_KEYS):
+                    form.note(path, "a list needs 'file', or its entries in [ ]")
+                yield ListSource(name, path, file="", type=str(source.get("type", "string")))
                 continue
             column = source.get("column")
             yield ListSource(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules.errors import Problem, nearest
@@ -23,9 +23,24 @@ class Form:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self._wrong: list[Path] = []
 
     def note(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, hint, key=key))
+        self._wrong.append(path)
+
+    def unread(self, path: Path, since: int = 0) -> frozenset[str]:
+        """Give the keys of the mapping at `path` that something is wrong with, from the n-th problem on."""
+        depth = len(path)
+        wrong = (one for one in self._wrong[since:] if len(one) > depth and one[:depth] == path)
+        return frozenset(str(one[depth]) for one in wrong)
+
+    def needs(
+        self, path: Path, row: Mapping[str, Any], key: str, keys: tuple[str, ...], what: str, hint: str = ""
+    ) -> None:
+        """Note that a key is missing, unless one that is mistyped stands for it: that has been said."""
+        if key not in row and not mistyped(row, (key,), keys):
+            self.note(path, f"{what} needs '{key}'", hint)
 
     def mapping(
         self, path: Path, value: Any, keys: tuple[str, ...] | None, *, what: str = ""
@@ -125,6 +140,12 @@ class Form:
 
     def wrong(self, path: Path, what: str, wanted: str, got: Any, hint: str = "") -> None:
         self.note(path, f"{what} must be {wanted}, got {shown(got)}", hint)
+
+
+def mistyped(row: Mapping[str, Any], wanted: Iterable[str], keys: tuple[str, ...]) -> bool:
+    """Say whether a key that is none of `keys` was meant for one of those wanted."""
+    hints = {f"did you mean '{key}'?" for key in wanted}
+    return any(key not in keys and nearest(str(key), keys) in hints for key in row)
 
 
 def _quoted(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rules.cases import WORDS, check_case
@@ -13,6 +14,7 @@ from rules.files import Filters, Rule, read_filters
 from rules.hit_policy import Rank, ranks, ties
 from rules.lists import ListValues, read_list_values
 from rules.reader import Document, read_yaml
+from rules.sheets import few
 from rules.table_rank import TableRank, table_ranks
 from rules.tables import Table, read_rows, read_tables, rows_problems
 
@@ -38,6 +40,8 @@ RESERVED = frozenset(
     )
 )
 
+_UNKNOWN = re.compile(r"unknown (?:field|list) '(\w+)'")
+
 
 class Gathered:
     """A set of rule files as read; `problems` grows until `finish` raises them all."""
@@ -48,7 +52,9 @@ class Gathered:
         scores: Sequence[str],
         outcomes: Sequence[str],
         read_list: Callable[[str], bytes],
+        fields: Iterable[str] = (),
     ) -> None:
+        self._fields = frozenset(fields)
         self.files = {name: files[name] for name in sorted(files)}
         self.scores = tuple(scores)
         self.outcomes = tuple(outcomes)
@@ -57,6 +63,7 @@ class Gathered:
         self.lists: dict[str, ListValues] = {}
         self.list_files: dict[str, bytes] = {}
         self._tables: list[tuple[Filters, Table]] = []
+        self._unread: list[bytes] = []
         self._read_files()
         self._read_lists(read_list)
         self._read_tables(read_list)
@@ -80,7 +87,7 @@ class Gathered:
     ) -> tuple[CheckedCase, ...]:
         cases = []
         for case in rule.tests:
-            checked, problems = check_case(case, rule, document, variables)
+            checked, problems = check_case(case, rule, document, variables, self.outcomes)
             cases.append(checked)
             self.problems += problems
         return tuple(cases)
@@ -107,7 +114,7 @@ class Gathered:
         self, rules: list[CheckedRule], tables: list[CheckedTable], variables: tuple[Variable, ...]
     ) -> CheckedRules:
         if self.problems:
-            raise CheckFailed(self.problems)
+            raise CheckFailed(one for one in self.problems if not self._follows(one))
         return CheckedRules(
             files=self.files,
             list_files=self.list_files,
@@ -120,12 +127,18 @@ class Gathered:
             variables=variables,
         )
 
+    def _follows(self, problem: Problem) -> bool:
+        """Say whether a name is unknown only because the file that may declare it cannot be read."""
+        found = _UNKNOWN.match(problem.message) if self._unread else None
+        return found is not None and any(f"{found[1]}:".encode() in data for data in self._unread)
+
     def _read_files(self) -> None:
         for name, data in self.files.items():
             try:
                 document = read_yaml(data, name)
             except CheckFailed as failed:
                 self.problems += failed.problems
+                self._unread.append(data)
             else:
                 filters, problems = read_filters(document)
                 tables, more = read_tables(document)
@@ -173,13 +186,14 @@ class Gathered:
     def _read_tables(self, read_file: Callable[[str], bytes]) -> None:
         for place, (filters, table) in enumerate(self._tables):
             document = filters.document
-            table, data, problems = read_rows(table, document, read_file)
+            table, data, problems = read_rows(table, document, read_file, self._fields)
             if table.file and data is not None:
                 self.list_files[table.file] = data
             self._tables[place] = filters, table
             self.problems += problems
             self.problems += rows_problems(table, document)
-            self.problems += effect_problems(table, document, self.outcomes, self.scores, WORDS)
+            effects = effect_problems(table, document, self.outcomes, self.scores, WORDS)
+            self.problems += few(effects)
 
     def _refuse_repeated_ids(self) -> None:
         first: dict[str, str] = {}

@@ -22,6 +22,7 @@ from rules.files import STAGES, Filters, Rule
 FIRST, PRIORITY, UNIQUE, COLLECT = "first", "priority", "unique", "collect"
 REVIEW = "review"
 VIOLATED = "HIT_POLICY_UNIQUE_VIOLATED"
+_RANKED_BY = frozenset(("stage", "decide", "priority", "mode", "on_unknown"))
 
 
 class Rank(NamedTuple):
@@ -69,7 +70,11 @@ def ties(filters: Filters) -> Iterator[Problem]:
     """Refuse what leaves open which rule of a file decides: ties of priority, priorities for some alone."""
     if filters.hit_policy == PRIORITY:
         for stage in STAGES:
-            deciding = [rule for rule in filters.rules if rule.stage == stage and may_decide(rule)]
+            deciding = [
+                rule
+                for rule in filters.rules
+                if rule.stage == stage and may_decide(rule) and not rule.unread & _RANKED_BY
+            ]
             stated = [rule for rule in deciding if rule.priority is not None]
             yield from _lacking(filters, deciding, stated)
             yield from _tied(filters, stated)

@@ -55,14 +55,13 @@ class Reach:
         self, rule: Rule, document: Document, variables: Mapping[str, Variable]
     ) -> tuple[CheckedSuppression, ...]:
         """Check the entries of `except:`; `variables` are what the rule's stage sees."""
-        if rule.suppressions and not self._timed(document, (*rule.path, "except")):
-            return ()
+        timed = not rule.suppressions or self._timed(document, (*rule.path, "except"))
         found = []
         for one in rule.suppressions:
             about = (
                 self._when(one, document, variables) if one.when else self._fields(one, document, variables)
             )
-            if about is not None and one.expires is not None:
+            if about is not None and one.expires is not None and timed:
                 node = both(one.period.node(str(self._event_time)), about)
                 found.append(CheckedSuppression(one, express(one.text, node)))
         return tuple(found)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from rules.composer import Branch, compose, problem_at
@@ -18,6 +19,7 @@ from rules.errors import CheckFailed, Problem
 from rules.places import offsets
 
 MAX_BYTES = 4 * 1024 * 1024
+MOST_REFUSED = 20  # characters that are not read and are told
 
 # Control characters, YAML's other line breaks (they would shift line numbers), marks that reorder shown text.
 REFUSED = re.compile(
@@ -110,12 +112,13 @@ def clean_text(data: bytes, file: str) -> str:
         message = f"not UTF-8: byte 0x{data[error.start]:02x}"
         problem = problem_at(file, before, len(before), message, "save the file as UTF-8")
         raise CheckFailed([problem]) from None
-    refused = REFUSED.search(text)
+    refused = list(islice(REFUSED.finditer(text), MOST_REFUSED))
     if refused:
         shown = REFUSED.sub("\ufffd", text)
-        message = f"character U+{ord(refused.group()):04X} is not read"
+        hint = "delete it; it may be invisible"
         raise CheckFailed(
-            [problem_at(file, shown, refused.start(), message, "delete it; it may be invisible")]
+            problem_at(file, shown, one.start(), f"character U+{ord(one.group()):04X} is not read", hint)
+            for one in refused
         )
     return text
 

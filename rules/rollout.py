@@ -58,24 +58,24 @@ def place(salt: str, key: str | int) -> int:
 
 
 def read_rollout(form: Form, path: Path, value: Any, rule_id: str) -> Rollout | None:
-    """Read `rollout:`; None where it cannot be used."""
+    """Read `rollout:`; None where it names no key."""
     row = form.mapping(path, value, ROLLOUT_KEYS)
     if isinstance(value, dict):
         for key in ("percent", "key"):
-            if key not in row:
-                form.note(path, f"'rollout' needs '{key}'", _HINT)
-    places = _places(form, (*path, "percent"), row["percent"]) if "percent" in row else None
+            form.needs(path, row, key, ROLLOUT_KEYS, "'rollout'", _HINT)
+    places = _places(form, (*path, "percent"), row["percent"]) if "percent" in row else 0
     name = form.word((*path, "key"), row["key"]) if "key" in row else ""
     salt = form.word((*path, "salt"), row["salt"]) if "salt" in row else rule_id
-    return Rollout(places, name, salt) if places is not None and name and salt else None
+    return Rollout(places, name, salt) if name else None
 
 
-def _places(form: Form, path: Path, percent: Any) -> int | None:
+def _places(form: Form, path: Path, percent: Any) -> int:
+    """Give the places that a percent comes to; none where it is refused, so that the key is looked at too."""
     numeric = isinstance(percent, int | float) and not isinstance(percent, bool)
     if not numeric or not 0 <= percent <= 100 or round(percent * 100) != round(percent * 100, 6):
         wanted = "a number from 0 to 100 with at most two decimals"
         form.wrong(path, "'percent'", wanted, percent)
-        return None
+        return 0
     places: int = round(percent * 100)
     return places
 

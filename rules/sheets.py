@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 
 from rules.errors import CheckFailed, Problem
 from rules.reader import clean_text
@@ -14,28 +16,50 @@ MOST_ROWS = 50_000
 MOST_COLUMNS = 200
 MOST_CELL = 10_000
 MOST_PROBLEMS = 20
+MOST_COUNTED = 1_000
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A CSV file as read; `rows` have as many cells as the header, rows of empty cells are left out."""
+    """A CSV file as read; `rows` have as many cells as the header, rows of empty cells are left out.
+
+    Rows that cannot be read are left out as well: then it is not `whole`.
+    """
 
     file: str
     header: tuple[str, ...]
     rows: tuple[list[str], ...]
     lines: tuple[int, ...]  # by row: the line it begins on, from 1
     text: str
+    whole: bool = True
 
     def problem(self, row: int, column: int, offset: int, message: str, hint: str = "") -> Problem:
         """Say what is wrong at an offset in a cell; row -1 is the header."""
         line = 1 if row < 0 else self.lines[row]
-        source = self.text.split("\n", line)[line - 1]
+        source = self._sources[line - 1]
         at = _cell_start(source, column)
         if source[at : at + 1] == '"':
             at = _inside_quotes(source, at + 1, offset)
         else:
             at += offset
         return Problem(self.file, line, min(at, len(source)) + 1, message, hint, source)
+
+    @cached_property
+    def _sources(self) -> list[str]:
+        return self.text.split("\n")
+
+
+def few(problems: Iterable[Problem]) -> list[Problem]:
+    """Give the first MOST_PROBLEMS of some that come in file order; the last says how many more there are."""
+    coming = iter(problems)
+    told = list(islice(coming, MOST_PROBLEMS))
+    more = sum(1 for _ in islice(coming, MOST_COUNTED + 1))
+    if more:
+        count = f"{more:,}" if more <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
+        last = told[-1]
+        hint = f"{last.hint}; " if last.hint else ""
+        told[-1] = replace(last, hint=f"{hint}and {count} more like it below")
+    return told
 
 
 def read_sheet(data: bytes, file: str) -> tuple[Sheet, list[Problem]]:
@@ -46,44 +70,53 @@ def read_sheet(data: bytes, file: str) -> tuple[Sheet, list[Problem]]:
     except CheckFailed as failed:
         return nothing, list(failed.problems)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    problems: list[Problem] = []
+    sources = text.split("\n")
+    bad: list[Problem] = []
     rows: list[list[str]] = []
     lines: list[int] = []
 
-    def note(line: int, column: int, message: str, hint: str = "") -> None:
-        source = text.split("\n", line)[line - 1] if text else ""
-        problems.append(Problem(file, line, column, message, hint, source))
+    def wrong(line: int, message: str, hint: str = "") -> Problem:
+        line = min(line, len(sources))
+        return Problem(file, line, 1, message, hint, sources[line - 1])
 
-    line = 1
-    header: tuple[str, ...] = ()
     try:
         header = tuple(name.strip() for name in next(reader, []))
-        if refused := _refused_header(header):
-            note(1, 1, *refused)
-            return nothing, problems
-        line = reader.line_num + 1
-        width = len(header)
-        for row in reader:
-            if len(row) == width:
-                if len(rows) >= MOST_ROWS:
-                    note(line, 1, f"more than {MOST_ROWS:,} rows", "split the table")
-                    break
-                if any(row):
-                    rows.append(row)
-                    lines.append(line)
-                    if max(map(len, row)) > MOST_CELL:
-                        note(line, 1, f"a cell of more than {MOST_CELL:,} characters", "use a list")
-            elif any(row):
-                hint = "quote a cell that holds a comma" if len(row) > width else ""
-                note(line, 1, f"{len(row)} cells, and the header has {width}", hint)
-            if len(problems) >= MOST_PROBLEMS:
-                note(line, 1, f"{MOST_PROBLEMS} problems so far: the rest is not read")
-                break
-            line = reader.line_num + 1
     except csv.Error as error:
-        hint = "a cell that begins with a quote ends with one" if "expected after" in str(error) else ""
-        note(min(line, text.count("\n") + 1), 1, f"not CSV: {error}", hint)
-    return Sheet(file, header, tuple(rows), tuple(lines), text), problems
+        return nothing, [wrong(1, *_not_csv(error))]
+    if refused := _refused_header(header):
+        return nothing, [wrong(1, *refused)]
+    width = len(header)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:  # the reader goes on with the next line
+            bad.append(wrong(line, *_not_csv(error)))
+            continue
+        if not any(row):
+            continue
+        if len(row) != width:
+            hint = "quote a cell that holds a comma" if len(row) > width else ""
+            bad.append(wrong(line, f"{len(row)} cells, and the header has {width}", hint))
+        elif max(map(len, row)) > MOST_CELL:
+            bad.append(wrong(line, f"a cell of more than {MOST_CELL:,} characters", "use a list"))
+        elif len(rows) >= MOST_ROWS:
+            bad.append(wrong(line, f"more than {MOST_ROWS:,} rows", "split the table"))
+            break
+        else:
+            rows.append(row)
+            lines.append(line)
+    return Sheet(file, header, tuple(rows), tuple(lines), text, not bad), few(bad)
+
+
+def _not_csv(error: csv.Error) -> tuple[str, str]:
+    said = str(error)
+    if "unexpected end of data" in said:
+        return "not CSV: a cell begins with a quote here, and no quote ends it", "close the quote"
+    hint = "a cell that begins with a quote ends with one" if "expected after" in said else ""
+    return f"not CSV: {said}", hint
 
 
 def _refused_header(header: Sequence[str]) -> tuple[str, str] | None:

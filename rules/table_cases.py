@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from rules.cases import FIRE, NONE, UNKNOWN, given_values
 from rules.checked_rules import CheckedCase, CheckedRules
@@ -16,17 +16,19 @@ SHOWN = 5
 
 
 def check_table_cases(
-    table: Table, document: Document, variables: Mapping[str, Variable]
+    table: Table, document: Document, variables: Mapping[str, Variable], outcomes: Collection[str]
 ) -> tuple[tuple[CheckedCase, ...], list[Problem]]:
-    """Type the tests of a table, and refuse what it can never lead to."""
+    """Type the tests of a table, and refuse what it can never lead to; not where it could not be read."""
     cases, problems = [], []
     rows = {row.id for row in table.rows}
-    outcomes = {row.decide for row in table.rows if row.decide is not None}
-    possible = rows | outcomes | {NONE, FIRE, UNKNOWN, *([REVIEW] if table.on_unknown == REVIEW else [])}
+    decided = {row.decide for row in table.rows if row.decide is not None}
+    possible = rows | decided | {NONE, FIRE, UNKNOWN, *([REVIEW] if table.on_unknown == REVIEW else [])}
+    if not decided <= set(outcomes) or any(row.unread for row in table.rows):
+        possible |= set(outcomes)
     for case in table.tests:
         values, wrong = given_values(case, table.stage, document, variables)
         problems += wrong
-        if case.expect and case.expect not in possible:
+        if case.expect and case.expect not in possible and table.whole:
             message = f"the table '{table.id}' has no row and no outcome '{case.expect}'"
             hint = nearest(case.expect, possible)
             problems.append(document.problem((*case.path, "expect"), message, hint))

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from rules.errors import Problem, nearest
 from rules.files import MODES, ON_UNKNOWN, STAGES, Case, read_cases
-from rules.form import Form, Path
+from rules.form import Form, Path, mistyped
 from rules.lists import refused_path
 from rules.reader import Document
-from rules.sheets import MOST_PROBLEMS, Sheet, read_sheet
+from rules.sheets import Sheet, few, read_sheet
 
 TABLE_POLICIES = ("first", "unique", "priority", "collect")
 TABLE_KEYS = (
@@ -28,11 +27,15 @@ ROW_KEYS = ("id", "decide", "cap", "floor", "tag", "reason", "priority", "descri
 INPUT_KEYS = ("name", "value")
 EFFECTS = ("decide", "cap", "floor")
 MOST_INPUTS = 50
+_Read = Callable[[dict[str, Any], str, str], None]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID_WORDS = "letters, digits, '-', '_' and '.'"
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _BOUND = re.compile(r"0(?:\.[0-9]+)?|1(?:\.0+)?")
+
+
+_READ: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,15 @@ class TableRow:
     tags: tuple[str, ...] = ()
     reason: str = ""
     priority: int | None = None
+    unread: frozenset[str] = _READ  # the keys, or columns, that something is wrong with
 
 
 @dataclass(frozen=True)
 class Table:
-    """One decision table as written; `path` is its place in its document, `sheet` the file of its rows."""
+    """One decision table as written; `path` is its place in its document, `sheet` the file of its rows.
+
+    It is `whole` where all rows are there and their ids were read: else nothing follows from what is not.
+    """
 
     id: str
     path: Path
@@ -80,6 +87,7 @@ class Table:
     tests: tuple[Case, ...] = ()
     defaults: TableRow = TableRow("", (), -1)
     sheet: Sheet | None = None
+    whole: bool = True
 
     def problem(
         self, document: Document, row: int, column: str, offset: int, message: str, hint: str = ""
@@ -114,56 +122,65 @@ def read_tables(document: Document) -> tuple[list[Table], list[Problem]]:
 
 
 def read_rows(
-    table: Table, document: Document, read_file: Callable[[str], bytes]
+    table: Table, document: Document, read_file: Callable[[str], bytes], fields: Collection[str] = ()
 ) -> tuple[Table, bytes | None, list[Problem]]:
-    """Give a table with the rows of its CSV file, that file's bytes, and what is wrong with it."""
+    """Give a table with the rows of its CSV file, that file's bytes, and what is wrong with it.
+
+    `fields` are what inputs may name, if that is known.
+    """
     if not table.file:
         return table, None, []
-    at = (*table.path, "file")
-    if wrong := refused_path(table.file):
-        return table, None, [document.problem(at, f"'{table.file}': {wrong}", "as lists/limits.csv")]
+    at, file = (*table.path, "file"), table.file
+    table = replace(table, whole=False)
+    if wrong := refused_path(file):
+        return table, None, [document.problem(at, f"'{file}': {wrong}", "as lists/limits.csv")]
     try:
-        data = read_file(table.file)
+        data = read_file(file)
     except (FileNotFoundError, KeyError):
-        return table, None, [document.problem(at, f"the table file '{table.file}' does not exist")]
+        return table, None, [document.problem(at, f"the table file '{file}' does not exist")]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        return table, None, [document.problem(at, f"the table file '{table.file}' cannot be read: {reason}")]
-    sheet, problems = read_sheet(data, table.file)
-    problems += _refused_columns(table, sheet)
-    if problems:
-        return table, data, problems
+        return table, None, [document.problem(at, f"the table file '{file}' cannot be read: {reason}")]
+    sheet, problems = read_sheet(data, file)
+    refused = list(_refused_columns(table, sheet, fields)) if sheet.header else []
     table = replace(table, sheet=sheet)
     rows, found = _sheet_rows(table, sheet)
-    return replace(table, rows=rows), data, found
+    if refused:
+        unread = frozenset((*(one.name for one in table.inputs), *ROW_KEYS))
+        rows = [replace(row, unread=unread) for row in rows]
+    problems += [*refused, *few(found)]
+    whole = sheet.whole and not any("id" in row.unread for row in rows)
+    return replace(table, rows=tuple(rows), whole=whole), data, problems
 
 
-def rows_problems(table: Table, document: Document) -> Iterator[Problem]:
-    """Refuse rows that are there twice, and rows that do nothing: the first of them."""
-    return islice(_rows_problems(table, document), MOST_PROBLEMS)
+def rows_problems(table: Table, document: Document) -> list[Problem]:
+    """Refuse rows that are there twice, and rows that do nothing."""
+    return few(_rows_problems(table, document))
 
 
 def _rows_problems(table: Table, document: Document) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, row in enumerate(table.rows):
+        generated = (row.id in first or bool(row.unread)) and _generated(row.cells) == row.id
+        if generated and row.unread:
+            continue  # what cannot be read may be what tells it from others
         other = first.setdefault(row.id, index)
         if row.id and other != index:
-            same = table.rows[other]
-            message = f"the row '{row.id}' is there twice"
-            if row.cells == same.cells and _generated(row.cells) == row.id:
-                message = "the row is there twice"
+            same = row.cells == table.rows[other].cells and generated
+            message = "the row is there twice" if same else f"the row '{row.id}' is there twice"
             line = table.problem(document, other, "id", 0, "").line
             yield table.problem(document, index, "id", 0, message, f"first on line {line}")
-        if row.decide is None and not (row.cap or row.floor or row.tags):
+        idle = row.decide is None and not (row.cap or row.floor or row.tags)
+        if idle and not row.unread.intersection((*EFFECTS, "tag")):
             message = "the row does nothing"
             yield table.problem(document, index, "id", 0, message, "give it one of: decide, cap, floor, tag")
 
 
 def _table(form: Form, path: Path, written: Mapping[str, Any]) -> Table:
     for key in ("id", "inputs"):
-        if key not in written:
-            form.note(path, f"a table needs '{key}'")
-    if ("rows" in written) == ("file" in written):
+        form.needs(path, written, key, TABLE_KEYS, "a table")
+    given = [key for key in ("rows", "file") if key in written]
+    if len(given) == 2 or not (given or mistyped(written, ("rows", "file"), TABLE_KEYS)):
         form.note(path, "a table needs 'rows' or 'file', and not both", "as file: lists/limits.csv")
     inputs = tuple(_inputs(form, (*path, "inputs"), written["inputs"])) if "inputs" in written else ()
     defaults = _effects(form, path, written, TableRow("", (), -1))
@@ -184,7 +201,9 @@ def _table(form: Form, path: Path, written: Mapping[str, Any]) -> Table:
         defaults=defaults,
     )
     if "rows" in written:
-        table = replace(table, rows=tuple(_rows(form, (*path, "rows"), written["rows"], table)))
+        rows = tuple(_rows(form, (*path, "rows"), written["rows"], table))
+        whole = isinstance(written["rows"], list) and len(rows) == len(written["rows"])
+        table = replace(table, rows=rows, whole=whole and not any("id" in row.unread for row in rows))
     return table
 
 
@@ -223,6 +242,7 @@ def _rows(form: Form, path: Path, written: Any, table: Table) -> Iterator[TableR
         form.note(path, "a table needs at least one row")
     for index, row in enumerate(rows):
         at: Path = (*path, index)
+        before = len(form.problems)
         cells = form.mapping(at, row, (*names, *ROW_KEYS), what="a row")
         if not cells:
             continue
@@ -234,7 +254,10 @@ def _rows(form: Form, path: Path, written: Any, table: Table) -> Iterator[TableR
         found = _effects(form, at, cells, table.defaults)
         priority = form.whole((*at, "priority"), cells["priority"]) if "priority" in cells else None
         _refuse_stage(form, at, cells, table.stage)
-        yield replace(found, id=row_id, cells=texts, place=index, priority=priority)
+        keys = (*names, *ROW_KEYS)
+        unread = form.unread(at, before)
+        unread |= {key for key in (*EFFECTS, "tag", "id") if mistyped(cells, (key,), keys)}
+        yield replace(found, id=row_id, cells=texts, place=index, priority=priority, unread=unread)
 
 
 def _id(value: Any) -> Any:
@@ -286,56 +309,87 @@ def _generated(cells: Sequence[str]) -> str:
     return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:10]
 
 
-def _refused_columns(table: Table, sheet: Sheet) -> list[Problem]:
-    if not sheet.header:
-        return []
+def _refused_columns(table: Table, sheet: Sheet, fields: Collection[str]) -> Iterator[Problem]:
+    """Compare the header with the inputs; of two names that are meant to be one, one is told."""
     names = [one.name for one in table.inputs]
-    problems = []
+    lacking = {name for name in names if name not in sheet.header}
     for column, name in enumerate(sheet.header):
         if name in sheet.header[:column]:
-            problems.append(sheet.problem(-1, column, 0, f"the column '{name}' is there twice"))
-        elif name not in names and name not in ROW_KEYS and not name.startswith(("cap.", "floor.")):
+            yield sheet.problem(-1, column, 0, f"the column '{name}' is there twice")
+        elif name not in names and name not in ROW_KEYS and not _is_bound(name) and names:
             hint = nearest(name, (*names, *ROW_KEYS)) if name else "name it, or delete it"
-            problems.append(sheet.problem(-1, column, 0, f"unknown column '{name}'", hint))
+            meant = next((one for one in lacking if hint == f"did you mean '{one}'?"), None)
+            lacking.discard(meant or "")
+            # Where the field is called as the column is, the input is what is mistyped: that is told there.
+            if not (meant and name in fields and meant not in fields):
+                yield sheet.problem(-1, column, 0, f"unknown column '{name}'", hint)
     for name in names:
-        if name not in sheet.header:
+        if name in lacking:
             hint = nearest(name, sheet.header)
-            problems.append(sheet.problem(-1, 0, 0, f"no column '{name}', which is an input", hint))
-    if not problems and not sheet.rows:
-        problems.append(sheet.problem(-1, 0, 0, "the table has no rows"))
-    return problems
+            yield sheet.problem(-1, 0, 0, f"no column '{name}', which is an input", hint)
+    if not sheet.rows and sheet.whole:
+        yield sheet.problem(-1, 0, 0, "the table has no rows")
 
 
-def _sheet_rows(table: Table, sheet: Sheet) -> tuple[tuple[TableRow, ...], list[Problem]]:
-    at = {name: column for column, name in enumerate(sheet.header)}
-    inputs = [at[one.name] for one in table.inputs]
-    others = [(column, name, _READERS.get(name, _bound)) for name, column in at.items() if name not in
-              {one.name for one in table.inputs} and name not in ("id", "description")]  # fmt: skip
+def _is_bound(name: str) -> bool:
+    return name.startswith(("cap.", "floor."))
+
+
+def _sheet_rows(table: Table, sheet: Sheet) -> tuple[list[TableRow], list[Problem]]:
+    """Read the rows as far as they go; of a column that is there twice the first counts."""
+    at: dict[str, int] = {}
+    for column, name in enumerate(sheet.header):
+        at.setdefault(name, column)
+    inputs = [at.get(one.name, -1) for one in table.inputs]
+    own = {one.name for one in table.inputs} | {"description"}
+    others = [
+        (column, name, _bound if _is_bound(name) else _READERS[name])
+        for name, column in at.items()
+        if name not in own and (name in _READERS or _is_bound(name))
+    ]
     problems: list[Problem] = []
     rows = []
     for place, row in enumerate(sheet.rows):
-        cells = tuple([row[column] for column in inputs])
-        row_id = row[at["id"]].strip() if "id" in at else ""
+        cells = tuple([row[column] if column >= 0 else "" for column in inputs])
         changes: dict[str, Any] = {}
         try:
-            column = at.get("id", 0)
-            if row_id and not _ID.fullmatch(row_id):
-                raise ValueError(f"'id' may hold {_ID_WORDS} only, got '{row_id[:60]}'")
             for column, name, read in others:
                 if text := row[column].strip():
                     read(changes, name, text)
-            column = 0
-            if table.stage == "before" and (changes.get("cap") or changes.get("floor")):
-                raise ValueError("a row of stage 'before' cannot bound a score: the model has not run yet")
-            if sum(bool(changes.get(key)) for key in EFFECTS) > 1:
-                raise ValueError("a row has one effect, and this one has several")
-        except ValueError as wrong:
-            problems.append(sheet.problem(place, column, 0, str(wrong)))
-            if len(problems) >= MOST_PROBLEMS:
-                break
-            continue
-        rows.append(_changed(table.defaults, row_id or _generated(cells), cells, place, changes))
-    return tuple(rows), problems
+            _refuse_effects(changes, table.stage)
+        except ValueError:
+            changes, wrong = _read_singly(row, others, table.stage)
+            problems += [sheet.problem(place, column, 0, message) for column, message in wrong]
+            changes["unread"] = frozenset(sheet.header[column] for column, _ in wrong)
+        rows.append(_changed(table.defaults, changes.get("id") or _generated(cells), cells, place, changes))
+    return rows, problems
+
+
+def _read_singly(
+    row: Sequence[str], others: Sequence[tuple[int, str, _Read]], stage: str
+) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+    """Read a row in which something is wrong: everything that is, by its column, and what the rest says."""
+    changes: dict[str, Any] = {}
+    wrong: list[tuple[int, str]] = []
+    for column, name, read in others:
+        try:
+            if text := row[column].strip():
+                read(changes, name, text)
+        except ValueError as error:
+            wrong.append((column, str(error)))
+    try:
+        _refuse_effects(changes, stage)
+    except ValueError as error:
+        effects = [column for column, name, _ in others if name.partition(".")[0] in EFFECTS]
+        wrong.append((max(column for column in effects if row[column].strip()), str(error)))
+    return changes, sorted(wrong)
+
+
+def _refuse_effects(changes: Mapping[str, Any], stage: str) -> None:
+    if stage == "before" and (changes.get("cap") or changes.get("floor")):
+        raise ValueError("a row of stage 'before' cannot bound a score: the model has not run yet")
+    if sum(bool(changes.get(key)) for key in EFFECTS) > 1:
+        raise ValueError("a row has one effect, and this one has several")
 
 
 def _changed(
@@ -353,10 +407,17 @@ def _changed(
         changes.get("tags", defaults.tags),
         changes.get("reason", defaults.reason),
         changes.get("priority"),
+        changes.get("unread", _READ),
     )
 
 
 _NONE: Mapping[str, float] = {}
+
+
+def _row_id(changes: dict[str, Any], _: str, text: str) -> None:
+    changes["id"] = text
+    if not _ID.fullmatch(text):
+        raise ValueError(f"'id' may hold {_ID_WORDS} only, got '{text[:60]}'")
 
 
 def _decide(changes: dict[str, Any], _: str, text: str) -> None:
@@ -392,6 +453,7 @@ def _bound(changes: dict[str, Any], name: str, text: str) -> None:
     changes.setdefault(effect, {})[score] = float(text)
 
 
-_READERS: dict[str, Callable[[dict[str, Any], str, str], None]] = {
-    "decide": _decide, "tag": _tags, "reason": _reason, "priority": _priority,
+_READERS: dict[str, _Read] = {
+    "id": _row_id, "decide": _decide, "tag": _tags, "reason": _reason, "priority": _priority,
+    "cap": _bound, "floor": _bound,
 }  # fmt: skip

@@ -244,3 +244,23 @@ def test_a_table_before_the_model_sees_no_scores() -> None:
     rows = "rows: [{id: a, scores.fraud: '> 1', tag: x}]"
     text = f"tables: [{{id: t, stage: before, inputs: [scores.fraud], {rows}}}]"
     assert "cannot use 'scores.fraud': the model has not run yet" in problems(text)
+
+
+def test_of_many_problems_of_a_file_the_first_are_told_and_the_others_counted() -> None:
+    """The twentieth says how many more there are."""
+    data = b"id,tier,amount,decide\n" + b"".join(b"r%d,a,5%%,block\n" % row for row in range(50))
+    told = problems(CSV, data)
+    assert told.count("a number is needed") == 20
+    assert "lists/t.csv:21:" in told
+    assert told.count("and 30 more like it below") == 1
+
+
+def test_a_name_mistyped_once_is_told_once() -> None:
+    """In the header or among the inputs; nothing follows from it about rows and tests."""
+    header = b"id,tier,amuont,decide\nr1,a,1,block\nr2,a,2,block\n"
+    told = problems(CSV, header)
+    assert told.splitlines()[0] == "lists/t.csv:1:9: unknown column 'amuont'; did you mean 'amount'?"
+    assert told.count(".csv:") == 1
+    told = problems(CSV.replace("amount", "amuont"), header.replace(b"amuont", b"amount"))
+    assert told.splitlines()[0] == "rules/t.yaml:2:47: unknown field 'amuont'; did you mean 'amount'?"
+    assert told.count("unknown") == 1
