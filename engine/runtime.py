@@ -142,7 +142,7 @@ def _restore_rules(
         for expression in rule.expressions:
             _check_names(expression, known, EXPRESSIONS)
     for table in rules.tables:
-        for one in table.inputs:
+        for one in table.reads:
             _check_names(one, types if table.table.stage == "before" else later, EXPRESSIONS)
     return rules
 

@@ -42,7 +42,9 @@ class Tested:
 def run_tests(root: Path) -> list[Tested]:
     """Run every test of a project, in file order. Raises CheckFailed where its files are wrong."""
     project = load_project(root)
-    checked = checked_folder(project.root, project.schema, project.scores, project.outcomes)
+    checked = checked_folder(
+        project.root, project.schema, project.scores, project.outcomes, project.event_time
+    )
     suites = suite_results(project, checked)
     tests = []
     failed = {(one.file, one.line, one.column): one for one in run_cases(checked)}

@@ -72,7 +72,7 @@ def what_acted(
     pending = list(reversed(tables))
     for place, (act, held, unknown) in enumerate(zip(acts, hits.true, hits.unknown, strict=False)):
         while pending and pending[-1][0].before <= place:
-            acting += _table(*pending.pop(), stopped)
+            acting += _table(*pending.pop(), stopped, hits, batch)
         if stopped is not None:
             held, unknown = held[~stopped[held]], unknown[~stopped[unknown]]
         opened = unknown if act.fires_on_unknown else NOWHERE
@@ -92,29 +92,60 @@ def what_acted(
             stopped[fired] = True
         acting.append(Acting(act, held, opened, fired, shadow, suppressed, unknown))
     for table, pairs in reversed(pending):
-        acting += _table(table, pairs, stopped)
+        acting += _table(table, pairs, stopped, hits, batch)
     return acting
 
 
-def _table(table: TableMember, pairs: Pairs, stopped: np.ndarray | None) -> Iterator[Acting]:
+def _table(
+    table: TableMember, pairs: Pairs, stopped: np.ndarray | None, hits: Hits, batch: pa.RecordBatch
+) -> Iterator[Acting]:
     """Give what the rows of a table did, those together that do the same."""
     if stopped is not None:
         going = ~stopped[pairs[0]]
         pairs = pairs[0][going], pairs[1][going], pairs[2][going]
     for act, is_open, rows, who in table.acts.groups(pairs):
-        opened = rows if is_open and act.fires_on_unknown else NOWHERE
-        held = NOWHERE if is_open else rows
-        fires = opened if is_open else held
-        yield Acting(
-            act=act,
-            held=NOWHERE if act.shadow else held,
-            opened=NOWHERE if act.shadow else opened,
-            fired=NOWHERE if act.shadow else fires,
-            shadow=fires if act.shadow else NOWHERE,
-            suppressed=NOWHERE,
-            unknown=rows if is_open else NOWHERE,
-            who=who,
-        )
+        for kind, chosen in _kept_from(act, is_open, rows, hits, batch):
+            some, by = (rows, who) if chosen is None else (rows[chosen], who[chosen])
+            fires = some if kind == "fires" else NOWHERE
+            yield Acting(
+                act=act,
+                held=NOWHERE if is_open else fires,
+                opened=fires if is_open else NOWHERE,
+                fired=fires,
+                shadow=some if kind == "shadow" else NOWHERE,
+                suppressed=some if kind == "suppressed" else NOWHERE,
+                unknown=some if is_open else NOWHERE,
+                who=by,
+            )
+
+
+def _kept_from(
+    act: Act, is_open: bool, rows: Rows, hits: Hits, batch: pa.RecordBatch
+) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Part rows by what becomes of them; the second is which of the rows, `(n,)` bool, None for all."""
+    if is_open and not act.fires_on_unknown:
+        yield "open", None
+        return
+    if act.exception < 0 and (act.shadow or act.rollout is None):
+        yield ("shadow" if act.shadow else "fires"), None
+        return
+    suppressed = np.zeros(len(rows), dtype=bool)
+    if act.exception >= 0:
+        suppressed = np.isin(rows, hits.true[act.exception], assume_unique=True)
+    shadow = np.full(len(rows), act.shadow)
+    if not act.shadow and act.rollout is not None:
+        shadow = ~act.rollout.among(_keys(act, rows, batch))
+    for kind, which in (
+        ("suppressed", suppressed), ("shadow", shadow & ~suppressed), ("fires", ~shadow & ~suppressed)
+    ):  # fmt: skip
+        if which.any():
+            yield kind, which
+
+
+def _keys(act: Act, rows: Rows, batch: pa.RecordBatch) -> pa.Array:
+    """Give the rollout's key of these rows."""
+    name = act.rollout.key if act.rollout is not None else ""
+    return batch.column(name).take(pa.array(rows)).cast(ARROW_TYPES[act.key_type])
 
 
 def united(one: Rows, other: Rows) -> Rows:
@@ -136,6 +167,5 @@ def _rolled_out(act: Act, rows: Rows, batch: pa.RecordBatch) -> tuple[Rows, Rows
     """Give the rows that are in the rule's rollout, and those that are not; only their keys are hashed."""
     if not len(rows) or act.rollout is None:
         return rows, NOWHERE
-    keys = batch.column(act.rollout.key).take(pa.array(rows)).cast(ARROW_TYPES[act.key_type])
-    inside = act.rollout.among(keys)
+    inside = act.rollout.among(_keys(act, rows, batch))
     return rows[inside], rows[~inside]

@@ -1,8 +1,8 @@
 """The cells of a decision table: the text of one cell in, its tests out, and from those CEL text and nodes.
 
 A cell tests one input, as DMN's unary tests do, with CEL's literals: `-` for any; `'gold'`, `5`, `true`,
-`null`; `> 5000`; `[1..5)`; `'a', 'b'`; `not('a', 'b')`; `in ['a', 'b']`, `in a_list`, `not in a_list`. Text
-may stand without quotes where nothing else can be meant.
+`null`; `> 5000`; `[1..5)`; `'a', 'b'`; `not('a', 'b')`; `in ['a', 'b']`, `in a_list`, `not in a_list`. Text,
+days and durations may stand bare where nothing else can be meant.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 from rules.errors import RulesError, nearest
 from rules.expression import (
     BOOL,
+    CIDR,
     DOUBLE,
+    DURATION,
     INT,
     NULL,
     STRING,
@@ -28,21 +30,25 @@ from rules.expression import (
     Node,
 )
 from rules.functions.clock import format_timestamp, parse_timestamp
+from rules.functions.span import LONGEST, SHORTEST, format_duration, parse_duration
+from rules.period import Period
 
 MAX_CELL = 10_000
 
 EQUALITIES = ("==", "!=")
 ORDERINGS = {"<": "less", "<=": "less_equals", ">": "greater", ">=": "greater_equals"}
-_SUFFIXES = {BOOL: BOOL, INT: "int64", DOUBLE: DOUBLE, STRING: STRING, TIMESTAMP: TIMESTAMP}
+_SUFFIXES = {kind: kind for kind in (BOOL, DOUBLE, STRING, TIMESTAMP, DURATION)} | {INT: "int64"}
 _EXACT = 2**53  # below it every whole number is a double, and no other one rounds to it
 
 _NUMBER = r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[-+][0-9]{2}:[0-9]{2}))?"
+_SPAN = r"[-+]?(?:(?:[0-9]+(?:\.[0-9]+)?(?:ms|us|ns|h|m|s))+|0)(?!\w)"
 _LITERALS = {
     INT: re.compile(_NUMBER),
     DOUBLE: re.compile(_NUMBER),
     BOOL: re.compile(r"true|false", re.IGNORECASE),
     TIMESTAMP: re.compile(rf"timestamp\(\s*(?:'([^']*)'|\"([^\"]*)\")\s*\)|({_MOMENT})"),
+    DURATION: re.compile(rf"duration\(\s*(?:'([^']*)'|\"([^\"]*)\")\s*\)|({_SPAN})"),
 }
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
@@ -57,12 +63,14 @@ _QUICK = re.compile(rf"(<=|>=|<|>)?\s*({_NUMBER})")
 _INTERVAL = re.compile(rf"([\[(])\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*([\])])")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _WORDS = frozenset(("null", "in", "not"))
+_NETWORK = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
 _WANTED = {
     BOOL: "true or false",
     INT: "a whole number",
     DOUBLE: "a number",
     STRING: "text",
     TIMESTAMP: "a time as 2026-11-01T12:00:00Z",
+    DURATION: "a duration as 36h or 1h30m",
 }
 
 
@@ -76,7 +84,7 @@ class CellError(RulesError):
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test of a value; a timestamp is held in microseconds.
+    """One test of a value; a timestamp and a duration are held in microseconds.
 
     `how` is an operator and `low` its bound, `in` and a list's name, or brackets of an interval up to `high`.
     """
@@ -181,7 +189,11 @@ class _Reader:
         element = self.lists.get(name)
         if element is None:
             raise CellError(start, f"unknown list '{name}'", nearest(name, self.lists))
-        if element != self.kind and {element, self.kind} != {INT, DOUBLE}:
+        if element == CIDR and self.kind != STRING:
+            raise CellError(
+                start, f"a {self.kind} is no IP address", "networks hold addresses written as text"
+            )
+        if element not in (self.kind, CIDR) and {element, self.kind} != {INT, DOUBLE}:
             raise CellError(start, f"a {self.kind} is never in a list of {element} values")
         return Cell((Test("in", name),), negated)
 
@@ -265,6 +277,8 @@ class _Reader:
             return found[0].lower() == "true"
         if self.kind == TIMESTAMP:
             return _moment(found, start)
+        if self.kind == DURATION:
+            return _duration(found, start)
         number = _number(found[0], start)
         return self._whole(number, start, equality) if self.kind == INT else number
 
@@ -296,6 +310,9 @@ class _Reader:
                 self._fail_at(start, self._bad_text(start), hint)
             text = found[0] if found else ""
             self.at = start + len(text)
+            if _NETWORK.fullmatch(text):
+                hint = "put networks in a list of type cidr and write 'in LIST'; quotes for the text itself"
+                raise CellError(start, f"'{text}' would be compared as text", hint)
             if text in self.lists:
                 hint = f"write 'in {text}' for the list, or quotes for the text"
                 raise CellError(start, f"'{text}' is the name of a list", hint)
@@ -315,6 +332,8 @@ class _Reader:
         hint = "leave the quotes out" if quoted and self.kind in (INT, DOUBLE, BOOL) else ""
         if self.kind in (INT, DOUBLE) and re.match(r"[-+]?[0-9]", got):
             hint = "write it in digits, as 1000 or 0.5"
+        if self.kind == DURATION and re.match(r"[-+]?[0-9]", got):
+            hint = "give each number its unit: h, m, s, ms or us"
         self._fail_at(start, f"{wanted} is needed, got '{got}'", hint)
 
     def _take(self, mark: str) -> bool:
@@ -384,7 +403,7 @@ def cell_node(cell: Cell, node: Node, element: str = "") -> Node | None:
         return None
     parts: list[Node] = []
     if cell.list:
-        parts.append(Call("in_list", (node, ListName(cell.list, element)), BOOL))
+        parts.append(looked_up(node, cell.list, element))
     values, others = _sorted(cell)
     literals = [_literal_node(value, node.type) for value in values]
     if len(literals) == 1:
@@ -398,6 +417,20 @@ def cell_node(cell: Cell, node: Node, element: str = "") -> Node | None:
         parts.append(join("logical_and", ends))
     found = join("logical_or", parts)
     return Call("logical_not", (found,), BOOL) if cell.negated else found
+
+
+def looked_up(node: Node, name: str, element: str) -> Node:
+    """Give the condition that a value is in a list, or an address in one of its networks."""
+    return Call("in_ranges" if element == CIDR else "in_list", (node, ListName(name, element)), BOOL)
+
+
+def period_cell(period: Period | None) -> Cell:
+    """Give the cell that the event's time must meet; ANY where a row always counts."""
+    if period is None:
+        return ANY
+    if period.start is not None and period.end is not None:
+        return Cell((Test("[)", period.start, period.end),))
+    return Cell((Test(">=", period.start) if period.start is not None else Test("<", period.end),))
 
 
 def join(overload: str, parts: Sequence[Node]) -> Node:
@@ -423,6 +456,8 @@ def literal_text(value: Any, kind: str) -> str:
         return "'" + "".join(_escaped(character) for character in value) + "'"
     if kind == TIMESTAMP:
         return f"timestamp('{format_timestamp(value)}')"
+    if kind == DURATION:
+        return f"duration('{format_duration(value)}')"
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -466,6 +501,16 @@ def _moment(found: re.Match[str], start: int) -> int:
             start, f"not a timestamp to the microsecond: '{written[:60]}'", "as 2026-11-01T12:00:00Z"
         )
     return instant
+
+
+def _duration(found: re.Match[str], start: int) -> int:
+    written = found[1] or found[2] or found[3] or ""
+    nanoseconds = parse_duration(written)
+    if nanoseconds is None:
+        raise CellError(start, f"not a duration: '{written[:60]}'", "as 36h or 1h30m, in h, m, s, ms and us")
+    if nanoseconds % 1000 or not SHORTEST <= nanoseconds // 1000 <= LONGEST:
+        raise CellError(start, "a duration finer than a microsecond, or of more than 292 years")
+    return nanoseconds // 1000
 
 
 def _unescape(body: str, start: int) -> str:

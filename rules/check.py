@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.cases import run_cases
 from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
-from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells
+from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells, timed
 from rules.errors import ExpressionProblems, Problem
 from rules.expression import CheckedExpression, Keys, Name, Variable, walk
 from rules.files import Rule
@@ -16,6 +16,7 @@ from rules.reach import Reach, event_time_of
 from rules.reader import Document
 from rules.restore import restore_rules
 from rules.table_cases import check_table_cases
+from rules.tables import Table
 from rules.variables import FileNames, file_names
 
 __all__ = ["check_rules", "restore_rules", "run_cases"]
@@ -67,8 +68,8 @@ def check_rules(
             rules.append(
                 CheckedRule(rule, filters.document, whole, cases, rank, filters.hit_policy, suppressions, key)
             )
+    tables = list(_tables(gathered, names, before, after, reach))
     gathered.problems += reach.problems
-    tables = list(_tables(gathered, names, before, after))
     gathered.problems += _duplicates(rules)
     return gathered.finish(rules, tables, known)
 
@@ -78,8 +79,9 @@ def _tables(
     names: Mapping[str, FileNames],
     before: Mapping[str, Variable],
     after: Mapping[str, Variable],
+    reach: Reach,
 ) -> Iterator[CheckedTable]:
-    """Check the inputs, the cells and the tests of every table."""
+    """Check the inputs, the cells, the reach and the tests of every table."""
     lists = {name: values.type for name, values in gathered.lists.items()}
     for filters, table, file, ranks in gathered.ranked_tables():
         document, seen = filters.document, before if table.stage == "before" else after
@@ -99,14 +101,19 @@ def _tables(
         cells, problems = read_cells(table, document, inputs, lists, after)
         cases, failed = check_table_cases(table, document, seen, gathered.outcomes)
         gathered.problems += [*problems, *failed]
+        suppressions = reach.suppressions(table, document, seen)
+        gathered.problems += _long_loops(gathered, table, document, None, suppressions)
+        key, moment = reach.key(table, document, before), reach.event_time(table, document)
         known = tuple(one for one in inputs if one is not None)
         if len(known) == len(inputs):
-            yield CheckedTable(table, document, known, cells, lists, file, ranks, cases)
+            if moment is not None:
+                known, cells = timed(table, known, cells, moment)
+            yield CheckedTable(table, document, known, cells, lists, file, ranks, cases, suppressions, key)
 
 
 def _long_loops(
     gathered: Gathered,
-    rule: Rule,
+    rule: Rule | Table,
     document: Document,
     condition: CheckedExpression | ExpressionProblems | None,
     suppressions: Sequence[CheckedSuppression],

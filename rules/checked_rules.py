@@ -106,7 +106,15 @@ class CheckedRules:
             if rule_id in table.places:
                 row = table.places[rule_id]
                 rank = table.ranks.rank(table.table.rows[row], row)
-                return CheckedRule(table.rule(row), table.document, table.condition(row), (), rank)
+                return CheckedRule(
+                    table.rule(row),
+                    table.document,
+                    table.condition(row),
+                    (),
+                    rank,
+                    suppressions=table.suppressions,
+                    key=table.key,
+                )
         raise KeyError(rule_id)
 
     def without(self, rule_id: str) -> CheckedRules:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rules.cells import Cell, CellError, cell_node, cell_text, join, read_cell
+from rules.cells import Cell, CellError, cell_node, cell_text, join, period_cell, read_cell
 from rules.errors import Problem, nearest
 from rules.expression import (
     BOOL,
     DOUBLE,
+    DURATION,
     INT,
     STRING,
     TIMESTAMP,
@@ -28,10 +29,10 @@ from rules.table_rank import TableRank
 from rules.tables import Table, TableRow
 
 if TYPE_CHECKING:
-    from rules.checked_rules import CheckedCase
+    from rules.checked_rules import CheckedCase, CheckedSuppression
 
 REVIEW = "review"
-INPUT_TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP)
+INPUT_TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
 """What an input of a table may be."""
 
 
@@ -39,7 +40,9 @@ INPUT_TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP)
 class CheckedTable:
     """A table whose cells are read; `file` numbers its rule file, after whose rules its rows are rules.
 
-    `cells` gives for each input every row's cell; `lists` the types of lists; `ranks` orders deciding.
+    `cells` gives for each input every row's cell; `lists` the types of lists; `ranks` orders deciding. Where
+    rows have a period, the last input is the event's time (it is `timed`), which no row writes a cell for.
+    `suppressions` and `key` are of all rows, as a rule has them.
     """
 
     table: Table
@@ -50,6 +53,19 @@ class CheckedTable:
     file: int
     ranks: TableRank
     cases: tuple[CheckedCase, ...] = ()
+    suppressions: tuple[CheckedSuppression, ...] = ()
+    key: CheckedExpression | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the last input is the event's time."""
+        return len(self.inputs) > len(self.table.inputs)
+
+    @property
+    def reads(self) -> tuple[CheckedExpression, ...]:
+        """Everything of the table that looks at a record."""
+        keys = () if self.key is None else (self.key,)
+        return (*self.inputs, *(one.condition for one in self.suppressions), *keys)
 
     @property
     def id(self) -> str:
@@ -66,10 +82,11 @@ class CheckedTable:
         return {name: place for place, name in enumerate(self.ids)}
 
     def text(self, row: int) -> str:
-        """Give the condition of a row in CEL."""
+        """Give the condition of a row in CEL, as written: without its period."""
+        written_inputs = self.inputs[: len(self.table.inputs)]
         parts = [
             cell_text(cells[row], written.text, written.type)
-            for cells, written in zip(self.cells, self.inputs, strict=True)
+            for cells, written in zip(self.cells, written_inputs, strict=False)
         ]
         return " && ".join(part for part in parts if part) or "true"
 
@@ -102,6 +119,9 @@ class CheckedTable:
             owner=table.owner,
             mode=table.mode,
             on_unknown=table.on_unknown,
+            effective=one.effective,
+            rollout=table.rollout,
+            suppressions=table.suppressions,
             description=table.description,
         )
 
@@ -114,13 +134,34 @@ class CheckedTable:
         return replace(self, table=replace(self.table, rows=rows), cells=cells)
 
     def expressions(self) -> dict[str, Any]:
-        """Give what `restored` takes: the checked inputs. Rows and cells are read again from the files."""
-        return {
-            "inputs": [
-                {"value": one.text, "checked": base64.b64encode(one.checked).decode("ascii")}
-                for one in self.inputs
+        """Give what `restored` takes: what is checked. Rows and cells are read again from the files."""
+        kept = [{"value": one.text, "checked": _encoded(one)} for one in self.inputs]
+        written = len(self.table.inputs)
+        found: dict[str, Any] = {"inputs": kept[:written]}
+        if self.timed:
+            found["event_time"] = kept[written]
+        if self.suppressions:
+            found["except"] = [
+                {"when": one.suppression.text, "checked": _encoded(one.condition)}
+                for one in self.suppressions
             ]
-        }
+        if self.key is not None:
+            found["key"] = _encoded(self.key)
+        return found
+
+
+def _encoded(expression: CheckedExpression) -> str:
+    return base64.b64encode(expression.checked).decode("ascii")
+
+
+def timed(
+    table: Table,
+    inputs: tuple[CheckedExpression, ...],
+    cells: tuple[tuple[Cell, ...], ...],
+    event_time: CheckedExpression,
+) -> tuple[tuple[CheckedExpression, ...], tuple[tuple[Cell, ...], ...]]:
+    """Add the event's time to the inputs, and to every row the cell that its period is."""
+    return (*inputs, event_time), (*cells, tuple(period_cell(row.effective) for row in table.rows))
 
 
 def read_cells(

@@ -106,8 +106,7 @@ class Form:
 
     def moment(self, path: Path, value: Any) -> int | None:
         """Give a day's first moment, or a time with its zone, as microseconds since the epoch, UTC."""
-        written = f"{value}T00:00:00Z" if isinstance(value, str) and _DAY.fullmatch(value) else value
-        moment = parse_timestamp(written) if isinstance(written, str) else None
+        moment = read_moment(value) if isinstance(value, str) else None
         if moment is None:
             wanted = "a day as 2026-11-01 or a time as 2026-11-01T12:00:00Z"
             self.wrong(path, _quoted(path), wanted, value)
@@ -140,6 +139,11 @@ class Form:
 
     def wrong(self, path: Path, what: str, wanted: str, got: Any, hint: str = "") -> None:
         self.note(path, f"{what} must be {wanted}, got {shown(got)}", hint)
+
+
+def read_moment(text: str) -> int | None:
+    """Give a day's first moment, or a time with its zone, as microseconds since the epoch, UTC."""
+    return parse_timestamp(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
 
 
 def mistyped(row: Mapping[str, Any], wanted: Iterable[str], keys: tuple[str, ...]) -> bool:

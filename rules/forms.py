@@ -151,6 +151,9 @@ _ROW = {
     "tag": TAG,
     "reason": REASON,
     "priority": _RULE["priority"],
+    "effective": Shape(
+        "When the row counts, against the event's own time; half-open, UTC.", _RULE["effective"].keys
+    ),
     "description": text("For people."),
 }
 _TABLE = {
@@ -190,6 +193,7 @@ _TABLE = {
     "owner": text("Who answers for the table."),
     "mode": MODE,
     "on_unknown": UNKNOWN,
+    **{key: _RULE[key] for key in ("effective", "rollout", "except")},
     "tests": Shape("Cases that must hold: which row, or what outcome.", many=True, each=CASE),
 }
 TABLE = Shape("A decision table.", keyed(TABLE_KEYS, _TABLE), needed=("id", "inputs"))

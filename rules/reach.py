@@ -16,6 +16,7 @@ from rules.period import both
 from rules.reader import Document
 from rules.rollout import KEY_TYPES
 from rules.suppressions import Suppression
+from rules.tables import Table
 from rules.variables import FileNames
 
 EVENT_TIME = "event_time"
@@ -51,8 +52,15 @@ class Reach:
             return checked
         return express(checked.text, both(rule.effective.node(str(self._event_time)), checked.node))
 
+    def event_time(self, table: Table, document: Document) -> CheckedExpression | None:
+        """Give the event's time where rows of a table have periods."""
+        if table.timed is None or not self._timed(document, table.timed):
+            return None
+        name = str(self._event_time)
+        return express(name, Name(name, TIMESTAMP))
+
     def suppressions(
-        self, rule: Rule, document: Document, variables: Mapping[str, Variable]
+        self, rule: Rule | Table, document: Document, variables: Mapping[str, Variable]
     ) -> tuple[CheckedSuppression, ...]:
         """Check the entries of `except:`; `variables` are what the rule's stage sees."""
         timed = not rule.suppressions or self._timed(document, (*rule.path, "except"))
@@ -67,7 +75,7 @@ class Reach:
         return tuple(found)
 
     def key(
-        self, rule: Rule, document: Document, variables: Mapping[str, Variable]
+        self, rule: Rule | Table, document: Document, variables: Mapping[str, Variable]
     ) -> CheckedExpression | None:
         """Check the key of a rollout: a field that names something, so text or a whole number."""
         if rule.rollout is None:
@@ -129,7 +137,8 @@ class Reach:
     def _timed(self, document: Document, at: Path) -> bool:
         if self._event_time is not None:
             return True
-        message = f"'{at[-1]}' goes by the event's time, and no field is said to hold it"
+        what = "effective" if at[-1] == "file" else at[-1]
+        message = f"'{what}' goes by the event's time, and no field is said to hold it"
         self._note(
             document, at, message, "add event_time: FIELD, a timestamp field, to project.yaml", key=True
         )

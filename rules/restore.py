@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
-from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells
+from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells, timed
 from rules.errors import Problem, UnreadableExpression
-from rules.expression import BOOL, CheckedExpression, ListName, Name, walk
+from rules.expression import BOOL, TIMESTAMP, CheckedExpression, ListName, Name, walk
 from rules.files import Filters, Rule
 from rules.gather import Gathered
 from rules.hit_policy import Rank
@@ -47,14 +47,21 @@ def restore_rules(
     inputs = dict(inputs) if isinstance(inputs, Mapping) else {}
     lists = {name: values.type for name, values in gathered.lists.items()}
     for filters, table, file, ranks in gathered.ranked_tables():
+        kept_table = inputs.pop(table.id, None)
         try:
-            checked = _inputs(inputs.pop(table.id, None), table, gathered)
+            checked = _inputs(kept_table, table, gathered)
+            moment = _event_time(kept_table, table, gathered)
+            suppressions, key = _reach(kept_table, table, gathered)
         except UnreadableExpression as error:
             gathered.problems.append(filters.document.problem((*table.path, "inputs"), str(error)))
             continue
         cells, problems = read_cells(table, filters.document, checked, lists, {})
         gathered.problems += problems
-        tables.append(CheckedTable(table, filters.document, checked, cells, lists, file, ranks))
+        if moment is not None and not problems:
+            checked, cells = timed(table, checked, cells, moment)
+        tables.append(
+            CheckedTable(table, filters.document, checked, cells, lists, file, ranks, (), suppressions, key)
+        )
     for extra in inputs:
         gathered.problems.append(Problem(EXPRESSIONS_FILE, 1, 1, f"no table '{extra}' in the rule files"))
     for extra in kept:
@@ -68,6 +75,14 @@ def _rule(kept: Any, filters: Filters, rule: Rule, rank: Rank, gathered: Gathere
         raise UnreadableExpression(f"no checked expression of '{rule.id}'")
     condition = _restored(kept, rule, rule.when, gathered)
     _refuse_other_period(rule.effective, condition, rule)
+    suppressions, key = _reach(kept, rule, gathered)
+    return CheckedRule(rule, filters.document, condition, (), rank, filters.hit_policy, suppressions, key)
+
+
+def _reach(
+    kept: Mapping[str, Any], rule: Rule | Table, gathered: Gathered
+) -> tuple[tuple[CheckedSuppression, ...], CheckedExpression | None]:
+    """Give the exceptions of a rule or a table, and the key of its rollout."""
     entries = kept.get("except", [])
     if not isinstance(entries, list) or len(entries) != len(rule.suppressions):
         raise UnreadableExpression(f"not one checked expression for each exception of '{rule.id}'")
@@ -83,7 +98,22 @@ def _rule(kept: Any, filters: Filters, rule: Rule, rank: Rank, gathered: Gathere
         key = _restored({"when": name, "checked": kept.get("key")}, rule, name, gathered, KEY_TYPES)
         if not isinstance(key.node, Name) or key.node.name != name:
             raise UnreadableExpression(f"the checked expression of '{rule.id}' has not '{name}' for its key")
-    return CheckedRule(rule, filters.document, condition, (), rank, filters.hit_policy, suppressions, key)
+    return suppressions, key
+
+
+def _event_time(kept: Mapping[str, Any], table: Table, gathered: Gathered) -> CheckedExpression | None:
+    """Give the event's time where rows of a table have periods."""
+    if table.timed is None:
+        return None
+    written = kept.get("event_time")
+    name = written.get("value") if isinstance(written, Mapping) else None
+    if not isinstance(written, Mapping) or not isinstance(name, str):
+        raise UnreadableExpression(f"no checked expression of the event's time of '{table.id}'")
+    one = {"when": name, "checked": written.get("checked")}
+    moment = _restored(one, table, name, gathered, (TIMESTAMP,))
+    if not isinstance(moment.node, Name) or moment.node.name != name:
+        raise UnreadableExpression(f"the event's time of '{table.id}' is no field")
+    return moment
 
 
 def _inputs(kept: Any, table: Table, gathered: Gathered) -> tuple[CheckedExpression, ...]:
@@ -133,7 +163,7 @@ def _restored(
     return expression
 
 
-def _refuse_other_period(period: Period | None, condition: CheckedExpression, rule: Rule) -> None:
+def _refuse_other_period(period: Period | None, condition: CheckedExpression, rule: Rule | Table) -> None:
     if period is not None and not period.opens(condition.node):
         raise UnreadableExpression(f"the checked expression of '{rule.id}' is of other dates")
 

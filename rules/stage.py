@@ -61,12 +61,12 @@ class Stage:
 
     def __init__(self, checked_rules: CheckedRules, stage: str) -> None:
         chosen: list[tuple[int, CheckedRule]] = []
-        tables: list[tuple[int, TableActs]] = []
+        tables: list[tuple[int, CheckedTable, int]] = []
         index = 0
         for member in checked_rules.members():
             if isinstance(member, CheckedTable):
                 if member.table.stage == stage and member.table.mode != "off":
-                    tables.append((len(chosen), TableActs(member, index)))
+                    tables.append((len(chosen), member, index))
                 index += len(member.table.rows)
                 continue
             if member.rule.stage == stage and member.rule.mode != "off":
@@ -79,6 +79,12 @@ class Stage:
             acts.append(act_of(index, checked, at))
             if checked.suppressions:
                 exceptions.append(any_of([one.condition for one in checked.suppressions]))
+        made = []
+        for before, table, first in tables:
+            at = len(chosen) + len(exceptions) if table.suppressions else -1
+            made.append((before, TableActs(table, first, at)))
+            if table.suppressions:
+                exceptions.append(any_of([one.condition for one in table.suppressions]))
         self.acts = tuple(acts)
         self.conditions: tuple[CheckedExpression, ...] = (
             *(checked.condition for _, checked in chosen),
@@ -86,13 +92,19 @@ class Stage:
         )
         position = len(self.conditions)
         placed = []
-        for before, table in tables:
-            placed.append(TableMember(before, position, table))
-            position += table.size
+        for before, acting in made:
+            placed.append(TableMember(before, position, acting))
+            position += acting.size
         self.tables: tuple[TableMember, ...] = tuple(placed)
         # A table tells as many combinations as it has rows.
         self._most = MAX_KEPT + 2 * (position - len(self.conditions))
         self._rollouts = {at: act.rollout for at, act in enumerate(acts) if act.rollout}
+        self._table_rollouts = [
+            (one.position, one.position + one.acts.size, one.acts.checked.table)
+            for one in placed
+            if one.acts.checked.table.rollout is not None
+        ]
+        self._rolls_out = bool(self._rollouts or self._table_rollouts)
         self._kept: dict[tuple[tuple[int, ...], ...], Combination] = {}
 
     @property
@@ -102,7 +114,7 @@ class Stage:
 
     def verdict(self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]) -> Verdict:
         """Give the verdict on a record: `held` and `unknown` are positions of conditions and rows."""
-        key = (tuple(held), tuple(unknown), self._outside(held, unknown, values) if self._rollouts else ())
+        key = (tuple(held), tuple(unknown), self._outside(held, unknown, values) if self._rolls_out else ())
         found = self._kept.get(key)
         if found is None:
             # Records fire few combinations of rules; a new one is worked out once.
@@ -114,10 +126,16 @@ class Stage:
     def _outside(
         self, held: Sequence[int], unknown: Sequence[int], values: Mapping[str, Any]
     ) -> tuple[int, ...]:
-        """Give the rules that act and whose rollout the record is not in."""
+        """Give the rules, and rows of tables, that act and whose rollout the record is not in."""
         rollouts = self._rollouts
         acting = [*held, *(at for at in unknown if at < len(self.acts) and self.acts[at].fires_on_unknown)]
-        return tuple(at for at in acting if at in rollouts and not rollouts[at].holds(values))
+        outside = [at for at in acting if at in rollouts and not rollouts[at].holds(values)]
+        for first, end, table in self._table_rollouts:
+            fires = held if table.on_unknown == "skip" else (*held, *unknown)
+            rows = [at for at in fires if first <= at < end]
+            if rows and table.rollout is not None and not table.rollout.holds(values):
+                outside += rows
+        return tuple(outside)
 
     def _work_out(
         self, held: tuple[int, ...], unknown: tuple[int, ...], outside: tuple[int, ...]

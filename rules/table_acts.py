@@ -16,10 +16,13 @@ Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # records, rows of the table,
 
 
 class TableActs:
-    """What the rows of one table do; `first` is the index of its first row among all rules of the set."""
+    """What the rows of one table do; `first` is the index of its first row among all rules of the set.
 
-    def __init__(self, checked: CheckedTable, first: int) -> None:
-        self.checked, self.first = checked, first
+    `exception` is the position, among the stage's conditions, of what suppresses them; -1 for none.
+    """
+
+    def __init__(self, checked: CheckedTable, first: int, exception: int = -1) -> None:
+        self.checked, self.first, self.exception = checked, first, exception
         self.size = len(checked.table.rows)
         self._kept: dict[int, Act] = {}
         kinds: dict[tuple[Any, ...], int] = {}
@@ -80,9 +83,9 @@ class TableActs:
             tags=one.tags,
             shadow=table.mode == "shadow",
             stop=False,
-            rollout=None,
-            key_type=STRING,
-            exception=-1,
+            rollout=table.rollout,
+            key_type=STRING if checked.key is None else checked.key.type,
+            exception=self.exception,
             fires_on_unknown=table.on_unknown in ("fire", "review"),
             reviews_on_unknown=table.on_unknown == "review",
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from rules.cells import Cell
 from rules.checked_tables import CheckedTable
-from rules.expression import BOOL, DOUBLE, STRING, TIMESTAMP, Name, Variable
+from rules.expression import BOOL, CIDR, DOUBLE, STRING, TIMESTAMP, Name, Variable
 from rules.pieces import Pieces, Span
 from rules.scalar import Lists
 from rules.table_index import Cuts, positions
@@ -100,7 +100,9 @@ def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *
 
 
 def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 10) -> Gaps:
-    """Find records without missing values on which no row holds."""
+    """Find records without missing values on which no row holds, at a time at which the table does."""
+    if table.timed and len(set(table.cells[-1])) == 1:
+        table = replace(table, inputs=table.inputs[:-1], cells=table.cells[:-1])
     domain = _Domain(table, variables, lists)
     columns = sorted(domain.columns, key=lambda column: column.pieces.share)
     cuts = [Cuts(column.pieces) for column in columns]
@@ -189,7 +191,8 @@ class _Domain:
                 continue
             for name in sorted(names):
                 for entry in islice(self._lists[name], LISTED_TRIED):
-                    yield {**record, column.variable.name: entry}
+                    value = entry.partition("/")[0] if self._table.lists[name] == CIDR else entry
+                    yield {**record, column.variable.name: value}
 
 
 class _Impossible:

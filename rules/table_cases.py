@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from rules.cases import FIRE, NONE, UNKNOWN, given_values
+from rules.cases import FIRE, NONE, SHADOW, SUPPRESSED, UNKNOWN, given_values
 from rules.checked_rules import CheckedCase, CheckedRules
 from rules.checked_tables import REVIEW, CheckedTable
 from rules.errors import Problem, nearest
@@ -23,6 +23,7 @@ def check_table_cases(
     rows = {row.id for row in table.rows}
     decided = {row.decide for row in table.rows if row.decide is not None}
     possible = rows | decided | {NONE, FIRE, UNKNOWN, *([REVIEW] if table.on_unknown == REVIEW else [])}
+    possible |= {word for word, there in ((SUPPRESSED, table.suppressions), (SHADOW, table.rollout)) if there}
     if not decided <= set(outcomes) or any(row.unread for row in table.rows):
         possible |= set(outcomes)
     for case in table.tests:
@@ -40,14 +41,21 @@ def run_table_cases(table: CheckedTable, checked: CheckedRules) -> Iterator[Prob
     """Run the tests of one table, on the table alone, and give those that fail as problems."""
     if not table.cases:
         return
+    from rules.scalar import compile_conditions
     from rules.table_run import TableRun
 
     run = TableRun(table, checked.list_entries, checked.outcomes)
-    missing = dict.fromkeys(name for one in table.inputs for name in one.variables)
+    exceptions = compile_conditions([one.condition for one in table.suppressions], checked.list_entries)
+    missing = dict.fromkeys(name for one in table.reads for name in one.variables)
+    rollout = table.table.rollout
     for case in table.cases:
         values = {**missing, **case.values}
         hit, opened = run.record(values)
         got = _results(table, hit, opened)
+        if FIRE in got and table.suppressions and exceptions(values)[0]:
+            got = [SUPPRESSED]
+        elif FIRE in got and rollout and values[rollout.key] is not None and not rollout.holds(values):
+            got = [SHADOW]
         if case.expect not in got:
             shown = ", ".join(got[:SHOWN])
             absent = sorted(name for name in missing if values[name] is None)

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from rules.cells import ANY, Cell, Test
+from rules.cells import looked_up as listed
 from rules.checked_tables import CheckedTable
-from rules.expression import BOOL, NULL, Call, CheckedExpression, ListName, Literal, Name
+from rules.expression import BOOL, NULL, Call, CheckedExpression, Literal, Name, Node
 from rules.functions.table import ERROR
 from rules.scalar import Lists, compile_conditions, compile_value
 from rules.table_index import Index, gathered, positions
@@ -131,11 +132,11 @@ class _Inputs:
         null = Literal(NULL, None)
         self._conditions = [
             *(
-                _condition("equals", (checked.inputs[place].node, null), checked.inputs[place])
-                for place in self._worked_out
+                _condition(Call("equals", (one.node, null), BOOL), f"{one.text} == null")
+                for one in map(checked.inputs.__getitem__, self._worked_out)
             ),
             *(
-                _condition("in_list", (one.node, ListName(name, checked.lists[name])), one, name)
+                _condition(listed(one.node, name, checked.lists[name]), f"{one.text} in {name}")
                 for one, name, _ in looked_up
             ),
         ]
@@ -241,12 +242,10 @@ def _membership(cell: Cell) -> Cell:
     return Cell((Test("==", True),), cell.negated)
 
 
-def _condition(
-    overload: str, arguments: tuple[Any, ...], like: CheckedExpression, name: str = ""
-) -> CheckedExpression:
+def _condition(node: Node, text: str) -> CheckedExpression:
     from rules.checked import express
 
-    return express(f"{like.text} {'in ' + name if name else '== null'}", Call(overload, arguments, BOOL))
+    return express(text, node)
 
 
 def _mask(rows: np.ndarray, size: int) -> np.ndarray:

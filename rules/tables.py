@@ -13,17 +13,21 @@ from typing import Any
 
 from rules.errors import Problem, nearest
 from rules.files import MODES, ON_UNKNOWN, STAGES, Case, read_cases
-from rules.form import Form, Path, mistyped
+from rules.form import Form, Path, mistyped, read_moment
 from rules.lists import refused_path
+from rules.period import Period, read_period
 from rules.reader import Document
+from rules.rollout import Rollout, read_rollout
 from rules.sheets import Sheet, few, read_sheet
+from rules.suppressions import Suppression, read_suppressions
 
 TABLE_POLICIES = ("first", "unique", "priority", "collect")
 TABLE_KEYS = (
     "id", "description", "stage", "hit_policy", "inputs", "rows", "file", "decide", "cap", "floor", "tag",
-    "reason", "owner", "mode", "on_unknown", "tests",
+    "reason", "owner", "mode", "on_unknown", "effective", "rollout", "except", "tests",
 )  # fmt: skip
-ROW_KEYS = ("id", "decide", "cap", "floor", "tag", "reason", "priority", "description")
+ROW_KEYS = ("id", "decide", "cap", "floor", "tag", "reason", "priority", "effective", "description")
+PERIOD_COLUMNS = ("effective.from", "effective.until")
 INPUT_KEYS = ("name", "value")
 EFFECTS = ("decide", "cap", "floor")
 MOST_INPUTS = 50
@@ -63,6 +67,7 @@ class TableRow:
     tags: tuple[str, ...] = ()
     reason: str = ""
     priority: int | None = None
+    effective: Period | None = None
     unread: frozenset[str] = _READ  # the keys, or columns, that something is wrong with
 
 
@@ -84,6 +89,8 @@ class Table:
     mode: str = "enforce"
     on_unknown: str = "skip"
     description: str = ""
+    rollout: Rollout | None = None
+    suppressions: tuple[Suppression, ...] = ()
     tests: tuple[Case, ...] = ()
     defaults: TableRow = TableRow("", (), -1)
     sheet: Sheet | None = None
@@ -104,6 +111,16 @@ class Table:
     def row_id(self, row: TableRow) -> str:
         """Give the id of the rule that a row is."""
         return f"{self.id}.{row.id}"
+
+    @property
+    def timed(self) -> Path | None:
+        """The place of what goes by the event's time: of the table, or of its first such row."""
+        if self.defaults.effective is not None:
+            return (*self.path, "effective")
+        row = next((row for row in self.rows if row.effective is not None), None)
+        if row is None:
+            return None
+        return (*self.path, "file") if self.sheet else (*self.path, "rows", row.place, "effective")
 
 
 def read_tables(document: Document) -> tuple[list[Table], list[Problem]]:
@@ -197,6 +214,10 @@ def _table(form: Form, path: Path, written: Mapping[str, Any]) -> Table:
         mode=form.choice((*path, "mode"), written.get("mode", "enforce"), MODES),
         on_unknown=form.choice((*path, "on_unknown"), written.get("on_unknown", "skip"), ON_UNKNOWN),
         description=form.text((*path, "description"), written.get("description", "")),
+        rollout=read_rollout(form, (*path, "rollout"), written["rollout"], str(written.get("id", "")))
+        if "rollout" in written
+        else None,
+        suppressions=tuple(read_suppressions(form, (*path, "except"), written.get("except", []))),
         tests=tuple(read_cases(form, (*path, "tests"), written.get("tests", []))),
         defaults=defaults,
     )
@@ -293,6 +314,8 @@ def _effects(form: Form, path: Path, written: Mapping[str, Any], defaults: Table
         changes["tags"] = form.codes((*path, "tag"), written["tag"])
     if "reason" in written:
         changes["reason"] = form.code((*path, "reason"), written["reason"])
+    if "effective" in written:
+        changes["effective"] = read_period(form, (*path, "effective"), written["effective"])
     return replace(defaults, **changes)
 
 
@@ -316,8 +339,9 @@ def _refused_columns(table: Table, sheet: Sheet, fields: Collection[str]) -> Ite
     for column, name in enumerate(sheet.header):
         if name in sheet.header[:column]:
             yield sheet.problem(-1, column, 0, f"the column '{name}' is there twice")
-        elif name not in names and name not in ROW_KEYS and not _is_bound(name) and names:
-            hint = nearest(name, (*names, *ROW_KEYS)) if name else "name it, or delete it"
+        elif name not in (*names, *ROW_KEYS, *PERIOD_COLUMNS) and not _is_bound(name) and names:
+            known = (*names, *ROW_KEYS, *PERIOD_COLUMNS)
+            hint = nearest(name, known) if name else "name it, or delete it"
             meant = next((one for one in lacking if hint == f"did you mean '{one}'?"), None)
             lacking.discard(meant or "")
             # Where the field is called as the column is, the input is what is mistyped: that is told there.
@@ -335,6 +359,11 @@ def _is_bound(name: str) -> bool:
     return name.startswith(("cap.", "floor."))
 
 
+def _reader(name: str) -> _Read | None:
+    """Give what reads the cells of a column that is no input."""
+    return _bound if _is_bound(name) else _READERS.get(name)
+
+
 def _sheet_rows(table: Table, sheet: Sheet) -> tuple[list[TableRow], list[Problem]]:
     """Read the rows as far as they go; of a column that is there twice the first counts."""
     at: dict[str, int] = {}
@@ -343,9 +372,9 @@ def _sheet_rows(table: Table, sheet: Sheet) -> tuple[list[TableRow], list[Proble
     inputs = [at.get(one.name, -1) for one in table.inputs]
     own = {one.name for one in table.inputs} | {"description"}
     others = [
-        (column, name, _bound if _is_bound(name) else _READERS[name])
+        (column, name, read)
         for name, column in at.items()
-        if name not in own and (name in _READERS or _is_bound(name))
+        if name not in own and (read := _reader(name)) is not None
     ]
     problems: list[Problem] = []
     rows = []
@@ -357,6 +386,7 @@ def _sheet_rows(table: Table, sheet: Sheet) -> tuple[list[TableRow], list[Proble
                 if text := row[column].strip():
                     read(changes, name, text)
             _refuse_effects(changes, table.stage)
+            _join_period(changes)
         except ValueError:
             changes, wrong = _read_singly(row, others, table.stage)
             problems += [sheet.problem(place, column, 0, message) for column, message in wrong]
@@ -382,6 +412,10 @@ def _read_singly(
     except ValueError as error:
         effects = [column for column, name, _ in others if name.partition(".")[0] in EFFECTS]
         wrong.append((max(column for column in effects if row[column].strip()), str(error)))
+    try:
+        _join_period(changes)
+    except ValueError as error:
+        wrong.append((max(column for column, name, _ in others if name in PERIOD_COLUMNS), str(error)))
     return changes, sorted(wrong)
 
 
@@ -390,6 +424,14 @@ def _refuse_effects(changes: Mapping[str, Any], stage: str) -> None:
         raise ValueError("a row of stage 'before' cannot bound a score: the model has not run yet")
     if sum(bool(changes.get(key)) for key in EFFECTS) > 1:
         raise ValueError("a row has one effect, and this one has several")
+
+
+def _join_period(changes: dict[str, Any]) -> None:
+    start, end = (changes.get(column) for column in PERIOD_COLUMNS)
+    if start is not None or end is not None:
+        if start is not None and end is not None and start >= end:
+            raise ValueError("'effective.from' is not before 'effective.until': the row could never fire")
+        changes["effective"] = Period(start, end)
 
 
 def _changed(
@@ -407,6 +449,7 @@ def _changed(
         changes.get("tags", defaults.tags),
         changes.get("reason", defaults.reason),
         changes.get("priority"),
+        changes.get("effective", defaults.effective),
         changes.get("unread", _READ),
     )
 
@@ -453,7 +496,17 @@ def _bound(changes: dict[str, Any], name: str, text: str) -> None:
     changes.setdefault(effect, {})[score] = float(text)
 
 
+def _moment(changes: dict[str, Any], name: str, text: str) -> None:
+    if name not in PERIOD_COLUMNS:
+        raise ValueError("name the end: effective.from or effective.until as the column's name")
+    moment = read_moment(text)
+    if moment is None:
+        wanted = "a day as 2026-11-01 or a time as 2026-11-01T12:00:00Z"
+        raise ValueError(f"'{name}' must be {wanted}, got '{text[:60]}'")
+    changes[name] = moment
+
+
 _READERS: dict[str, _Read] = {
     "id": _row_id, "decide": _decide, "tag": _tags, "reason": _reason, "priority": _priority,
-    "cap": _bound, "floor": _bound,
+    "cap": _bound, "floor": _bound, **dict.fromkeys(("effective", *PERIOD_COLUMNS), _moment),
 }  # fmt: skip

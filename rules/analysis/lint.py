@@ -11,6 +11,7 @@ from rules.analysis.report import Report
 from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule
+from rules.checked_tables import CheckedTable
 from rules.findings import WARNING
 from rules.functions.clock import format_timestamp
 from rules.variables import unused
@@ -93,11 +94,12 @@ def report_unused_variables(report: Report) -> None:
             )
 
 
-def report_expired(report: Report, rules: Sequence[CheckedRule], now: datetime) -> None:
+def report_expired(report: Report, rules: Sequence[CheckedRule | CheckedTable], now: datetime) -> None:
     """Report exceptions whose end has passed: they keep the rule from nothing any more."""
     moment = (now - _EPOCH) // timedelta(microseconds=1)
     for rule in rules:
-        for one in rule.rule.suppressions:
+        for checked in rule.suppressions:
+            one = checked.suppression
             if one.expires is not None and one.expires <= moment:
                 day = format_timestamp(one.expires).split("T")[0]
                 message = f"the exception of '{rule.id}' for {one.text} expired on {day}"

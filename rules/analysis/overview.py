@@ -80,7 +80,7 @@ def analyse(
     report_lacking(report, rules, results)
     report_tables(report, notes=notes)
     if now is not None:
-        report_expired(report, rules, now)
+        report_expired(report, (*rules, *checked.tables), now)
     report_unused_lists(report, _used_lists(checked))
     report_unused_variables(report)
     return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
@@ -91,13 +91,9 @@ def _solver(checked: CheckedRules, solve: bool) -> Any:
 
 
 def _used_lists(checked: CheckedRules) -> frozenset[str]:
-    found = {
-        node.name
-        for rule in checked.rules
-        for expression in rule.expressions
-        for node in walk(expression.node)
-        if isinstance(node, ListName)
-    }
+    read = [one for rule in checked.rules for one in rule.expressions]
+    read += [one for table in checked.tables for one in table.reads]
+    found = {node.name for expression in read for node in walk(expression.node) if isinstance(node, ListName)}
     in_cells = {
         cell.list for table in checked.tables for column in table.cells for cell in column if cell.list
     }

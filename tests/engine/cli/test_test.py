@@ -87,3 +87,13 @@ def test_the_tests_of_tables_are_run_and_told_as_their_own(run: Run, tmp_path: P
     assert (code, out) == (1, "1 failed, 5 passed\n")
     assert err.count("failed:") == 1
     assert run("test", root, "-k", "rich [1]")[:2] == (0, "1 passed\n")
+
+
+def test_periods_go_by_the_field_that_the_project_names(run: Run, tmp_path: Path) -> None:
+    """`event_time: seen_at` holds in `tandem test` as it does in `tandem check`."""
+    root = made(tmp_path)
+    field = "event_time: seen_at\nfields:\n  seen_at: {type: timestamp, nullable: true}\n"
+    (root / "project.yaml").write_text(PROJECT.replace("fields:\n", field, 1))
+    rule = "rules: [{id: old, when: age > 90, decide: review, effective: {from: 2026-01-01}}]\n"
+    (root / "rules/old.yaml").write_text(rule)
+    assert run("test", root) == (0, "4 passed\n", "")

@@ -23,14 +23,15 @@ VARIABLES = (
 )
 TYPES = {variable.name: variable.type for variable in VARIABLES}
 OUTCOMES = ("approve", "review", "block")
-LISTS = "lists:\n  known: [a, b]\n  odd: [1, 3, 5]\n"
+LISTS = "lists:\n  known: [a, b]\n  odd: [1, 3, 5]\n  nets: {file: lists/nets.txt, type: cidr}\n"
+FILES = {"lists/nets.txt": b"10.0.0.0/8\n2001:db8::/32\n"}
 DAY = 86_400_000_000
 START = 1_767_225_600_000_000  # 2026-01-01
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "amount": st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.5, 2.7, 3.0, 4.5, 9.0]),
     "count": st.integers(-1, 8),
-    "tier": st.sampled_from(["a", "b", "c", "d", "e", "", "ab"]),
+    "tier": st.sampled_from(["a", "b", "c", "d", "e", "", "ab", "10.1.2.3", "2001:db8::7", "11.0.0.1"]),
     "is_new": st.booleans(),
     "at": st.integers(0, 12).map(lambda half: START + half * DAY // 2),
 }
@@ -42,8 +43,9 @@ _LITERALS = {
     "string": ("a", "'b'", '"c"', "d"),
     "bool": ("true", "false", "TRUE"),
     "timestamp": ("2026-01-01", "2026-01-03", "timestamp('2026-01-02T12:00:00Z')"),
+    "duration": ("0", "12h", "1h30m", "duration('24h')", "36h"),
 }
-_LISTS = {"string": "known", "int": "odd"}
+_LISTS = {"string": ("known", "nets"), "int": ("odd",)}
 INPUTS = {
     "amount": "double",
     "count": "int",
@@ -54,6 +56,7 @@ INPUTS = {
     "count / (count - 2)": "int",
     "tier + 'x'": "string",
     "amount > 1.0": "bool",
+    "at - timestamp('2026-01-01T00:00:00Z')": "duration",
 }
 
 
@@ -66,7 +69,7 @@ def cells(name: str) -> st.SearchStrategy[str]:
     if name in TYPES:
         drawn.append(st.sampled_from(["null", "not(null)", "!= null"]))
     if kind in _LISTS:
-        drawn.append(st.sampled_from([f"in {_LISTS[kind]}", f"not in {_LISTS[kind]}"]))
+        drawn.append(st.sampled_from([f"{word} {one}" for one in _LISTS[kind] for word in ("in", "not in")]))
     if kind != "bool":
         low, high = ("'a'", "'c'") if kind == "string" else _LITERALS[kind][:: len(_LITERALS[kind]) - 1]
         if kind == "timestamp":
@@ -92,9 +95,33 @@ class _Pair(str):
 _PAIRS = (_Pair("{}, {}"), _Pair("not({},{})"), _Pair("in [{}, {}]"), _Pair("!= {}, {}"))
 
 
+PERIODS = st.sampled_from([
+    "{from: 2026-01-02}", "{until: 2026-01-04}", "{from: 2026-01-02, until: 2026-01-04}",
+    "{from: 2026-01-01, until: 2026-01-02}",
+])  # fmt: skip
+EXCEPT = (
+    "[{tier: a, owner: o, reason: r, expires: 2026-01-04},"
+    " {when: amount > 4, owner: o, reason: r, expires: 2026-01-06}]"
+)
+
+
 @st.composite
-def tables(draw: st.DrawFn, **fixed: str) -> str:
-    """Draw a rule file of one table."""
+def reaches(draw: st.DrawFn) -> dict[str, str]:
+    """Draw how far a table reaches: when, for which share of keys, with which exceptions."""
+    found = {}
+    if draw(st.booleans()):
+        found["effective"] = draw(PERIODS)
+    if draw(st.booleans()):
+        key = draw(st.sampled_from(["tier", "count"]))
+        found["rollout"] = f"{{percent: {draw(st.sampled_from([0, 40, 100]))}, key: {key}}}"
+    if draw(st.booleans()):
+        found["except"] = EXCEPT
+    return found
+
+
+@st.composite
+def tables(draw: st.DrawFn, *, timed: bool = False, **fixed: str) -> str:
+    """Draw a rule file of one table; `timed` rows may have periods."""
     names = draw(st.lists(st.sampled_from(sorted(INPUTS)), min_size=1, max_size=4, unique=True))
     rows = draw(st.lists(st.tuples(*map(cells, names)), min_size=1, max_size=12))
     effects = [draw(st.sampled_from(["approve", "review", "block"])) for _ in rows]
@@ -103,7 +130,9 @@ def tables(draw: st.DrawFn, **fixed: str) -> str:
     lines += ["    inputs: [" + ", ".join(quoted(name) for name in names) + "]", "    rows:"]
     for place, (row, effect) in enumerate(zip(rows, effects, strict=True)):
         written = ", ".join(f"{quoted(name)}: {quoted(cell)}" for name, cell in zip(names, row, strict=True))
-        lines.append(f"      - {{id: r{place}, {written}, decide: {effect}}}")
+        period = draw(st.none() | PERIODS) if timed else None
+        own = f", effective: {period}" if period else ""
+        lines.append(f"      - {{id: r{place}, {written}, decide: {effect}{own}}}")
     return "\n".join(lines)
 
 
@@ -115,7 +144,8 @@ def quoted(text: str) -> str:
 def check(text: str, files: Mapping[str, bytes] | None = None, **others: Any) -> CheckedRules:
     """Check one rule file against the small project."""
     names = {"variables": VARIABLES, "scores": ("fraud",), "outcomes": OUTCOMES, **others}
-    return check_rules({"rules/t.yaml": text.encode()}, read_list=(files or {}).__getitem__, **names)
+    lists = {**FILES, **(files or {})}
+    return check_rules({"rules/t.yaml": text.encode()}, read_list=lists.__getitem__, **names)
 
 
 def batch(records: list[dict[str, Any]]) -> pa.RecordBatch:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rules import table_index
 from rules.analysis import analyse
+from rules.checked_rules import CheckedRules
 from rules.checked_tables import CheckedTable
 from rules.columnar import conditions
 from rules.restore import restore_rules
@@ -20,7 +21,17 @@ from rules.ruleset import RuleSet
 from rules.scalar import compile_conditions
 from rules.table_analysis import gaps, overlaps
 from rules.table_run import TableRun
-from tests.rules.tables.small import OUTCOMES, RECORDS, VARIABLES, batch, check, tables, whole
+from tests.rules.tables.small import (
+    LISTS,
+    OUTCOMES,
+    RECORDS,
+    VARIABLES,
+    batch,
+    check,
+    reaches,
+    tables,
+    whole,
+)
 
 SOME = st.lists(RECORDS, min_size=1, max_size=12)
 
@@ -105,11 +116,54 @@ def test_record_batch_and_restored_agree(text: str, policy: str, records: list[d
     assert restored.expressions() == checked.expressions()
 
 
-@given(tables(), SOME)
-@settings(max_examples=60)
+@given(
+    st.tuples(
+        reaches(), st.sampled_from(("skip", "fire", "review")), st.sampled_from(("enforce", "shadow"))
+    ).flatmap(
+        lambda drawn: tables(timed=True, hit_policy="collect", on_unknown=drawn[1], mode=drawn[2], **drawn[0])
+    ),
+    SOME,
+)
+@settings(max_examples=100)
+def test_a_table_with_a_reach_is_its_rows_as_rules(text: str, records: list[dict[str, Any]]) -> None:
+    """Periods, rollouts and exceptions of a table do what they do to rules with its rows' conditions."""
+    checked = check(text, event_time="at")
+    kept = json.loads(json.dumps(checked.expressions()))
+    restored = restore_rules(
+        checked.files, checked.list_files, kept, scores=checked.scores, outcomes=checked.outcomes
+    )
+    assert restored.expressions() == checked.expressions()
+    as_rules = RuleSet.compile(check(rows_as_rules(checked), event_time="at"))
+    one, other = RuleSet.compile(checked), RuleSet.compile(restored)
+    verdicts = one.after_batch(batch([whole(record) for record in records]))
+    for at, record in enumerate(records):
+        assert verdicts.row(at) == one.after(whole(record)) == other.after(whole(record))
+        assert as_rules.after(whole(record)) == one.after(whole(record))
+
+
+def rows_as_rules(checked: CheckedRules) -> str:
+    """Write the rows of a table as rules of a file whose hit policy is `collect`."""
+    (table,) = checked.tables
+    lines = [LISTS + "hit_policy: collect\nrules:"]
+    written = table.document.root["tables"][0]
+    for place, row in enumerate(table.table.rows):
+        rule = table.rule(place)
+        keys: dict[str, Any] = {"id": rule.id, "when": rule.when, "decide": rule.decide, "mode": rule.mode}
+        keys["on_unknown"] = rule.on_unknown
+        period = written["rows"][place].get("effective", written.get("effective"))
+        keys |= {"effective": period} if period else {}
+        keys |= {"rollout": {**written["rollout"], "salt": "t"}} if "rollout" in written else {}
+        keys |= {"except": written["except"]} if "except" in written else {}
+        assert row.decide == rule.decide
+        lines.append(f"  - {json.dumps(keys)}")
+    return "\n".join(lines)
+
+
+@given(st.booleans().flatmap(lambda timed: tables(timed=timed)), SOME)
+@settings(max_examples=80)
 def test_overlaps_and_gaps_are_real_and_all(text: str, records: list[dict[str, Any]]) -> None:
     """Every record given shows what it is said to; what records show is among what is said."""
-    checked = check(text)
+    checked = check(text, event_time="at")
     (table,), lists = checked.tables, checked.list_entries
     found, holes = overlaps(table, VARIABLES, lists, most=1000), gaps(table, VARIABLES, lists, most=1000)
     for overlap in found.found:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from rules.analysis import analyse
 from rules.cases import run_cases
 from rules.errors import CheckFailed
 from rules.ruleset import RuleSet
-from tests.rules.tables.small import batch, check, fired, whole
+from tests.rules.tables.small import DAY, START, batch, check, fired, whole
 
 CSV = "tables:\n  - {id: t, hit_policy: first, inputs: [tier, amount], file: lists/t.csv}\n"
 
@@ -264,3 +266,102 @@ def test_a_name_mistyped_once_is_told_once() -> None:
     told = problems(CSV.replace("amount", "amuont"), header.replace(b"amuont", b"amount"))
     assert told.splitlines()[0] == "rules/t.yaml:2:47: unknown field 'amuont'; did you mean 'amount'?"
     assert told.count("unknown") == 1
+
+
+REACH = """tables:
+  - id: t
+    inputs: [tier]
+    rollout: {percent: 50, key: amount}
+    except: [{colour: red, owner: o, reason: r, expires: 2026-02-01}]
+    effective: {from: 2026-01-05, until: 2026-01-01}
+    rows: [{id: r, tier: a, decide: block, effective: {form: 2026-01-01}}]
+"""
+
+
+def test_what_is_wrong_with_the_reach_of_a_table_is_told() -> None:
+    """Its rollout, exceptions and periods, and those of its rows."""
+    with pytest.raises(CheckFailed) as caught:
+        check(REACH, event_time="at")
+    told = str(caught.value)
+    for line in (
+        "rules/t.yaml:4:33: the key of a rollout must be text or a whole number, and 'amount' is a double",
+        "rules/t.yaml:5:15: unknown field 'colour'",
+        "rules/t.yaml:6:42: 'from' is not before 'until'",
+        "rules/t.yaml:7:56: unknown key 'form'; did you mean 'from'?",
+    ):
+        assert line in told
+    without = REACH.replace("2026-01-05", "2025-01-05").replace("form:", "from:")
+    assert "'effective' goes by the event's time, and no field is said to hold it" in problems(without)
+
+
+def test_periods_in_a_csv_file() -> None:
+    """A row's own period stands in two columns; a row without one has the table's."""
+    text = CSV.replace("file:", "effective: {until: 2026-01-03}, file:")
+    data = (
+        b"id,tier,amount,decide,effective.from,effective.until\n"
+        b"a,-,-,block,2026-01-02,2026-01-05\nb,-,-,review,,\n"
+    )
+    rules = RuleSet.compile(check(text, {"lists/t.csv": data}, event_time="at"))
+    fired_on = {day: rules.after(whole({"at": moment(day)})).fired for day in (1, 2, 4, 6)}
+    assert fired_on == {1: ("t.b",), 2: ("t.a",), 4: ("t.a",), 6: ()}
+    wrong = data.replace(b"2026-01-05", b"2025").replace(b"review,,", b"review,2026-01-02,2026-01-01")
+    with pytest.raises(CheckFailed) as caught:
+        check(text, {"lists/t.csv": wrong}, event_time="at")
+    first, second = map(str, caught.value.problems)
+    assert first.startswith("lists/t.csv:2:24: 'effective.until' must be a day as 2026-11-01")
+    assert second.startswith("lists/t.csv:3:25: 'effective.from' is not before 'effective.until'")
+
+
+def moment(day: int) -> int:
+    """Give the first moment of a day of January 2026."""
+    return START + (day - 1) * DAY
+
+
+def test_cells_of_durations_and_networks() -> None:
+    """A duration needs its units; a network is looked up in a list, and is not a text by accident."""
+    table = """lists:
+  nets: {file: lists/nets.txt, type: cidr}
+tables:
+  - id: t
+    inputs: [tier, amount, {name: span, value: at - timestamp('2026-01-01T00:00:00Z')}]
+    rows: [{id: r, tier: CELL, amount: "-", span: SPAN, decide: block}]
+"""
+    net = {"lists/nets.txt": b"10.0.0.0/8\n"}
+
+    def told(tier: str, span: str) -> str:
+        with pytest.raises(CheckFailed) as caught:
+            check(table.replace("CELL", tier).replace("SPAN", span), net)
+        return str(caught.value)
+
+    assert check(table.replace("CELL", "in nets").replace("SPAN", '"(1h..36h]"'), net)
+    assert "'10.0.0.0/8' would be compared as text; put networks in a list of type cidr" in told(
+        "10.0.0.0/8", "36h"
+    )
+    assert "a duration as 36h or 1h30m is needed, got '36'; give each number its unit" in told("a", "36")
+    assert "not a duration: '1x'; as 36h or 1h30m" in told("a", "duration('1x')")
+    assert "finer than a microsecond" in told("a", "1ns")
+    networks_of_amounts = table.replace("CELL", "a").replace("SPAN", "36h").replace('"-"', "in nets")
+    with pytest.raises(CheckFailed, match="a double is no IP address"):
+        check(networks_of_amounts, net)
+
+
+def test_a_list_that_only_a_table_s_exception_uses_is_used() -> None:
+    """Exceptions of tables count as uses, and those that have expired are told."""
+    text = """lists:
+  cleared: [a]
+tables:
+  - id: t
+    owner: o
+    inputs: [amount]
+    except: [{when: tier in cleared, owner: ops, reason: r, expires: 2026-01-02}]
+    rows: [{id: r, amount: "> 1", decide: block}]
+    tests:
+      - {given: {amount: 2}, expect: r}
+      - {given: {amount: 2, tier: a, at: "2026-01-01"}, expect: suppressed}
+"""
+    checked = check(text, event_time="at")
+    assert not run_cases(checked)
+    found = analyse(checked, now=datetime(2026, 2, 1, tzinfo=UTC)).findings
+    assert [(one.code, one.line) for one in found if one.code in ("unused-list", "expired")] == [
+        ("expired", 7)
+    ]
