@@ -148,7 +148,8 @@ def rows_as_rules(checked: CheckedRules) -> str:
     written = table.document.root["tables"][0]
     for place, row in enumerate(table.table.rows):
         rule = table.rule(place)
-        keys: dict[str, Any] = {"id": rule.id, "when": rule.when, "decide": rule.decide, "mode": rule.mode}
+        when = f"({rule.when}) && '{place}' != ''"  # two rules on one condition are refused
+        keys: dict[str, Any] = {"id": rule.id, "when": when, "decide": rule.decide, "mode": rule.mode}
         keys["on_unknown"] = rule.on_unknown
         period = written["rows"][place].get("effective", written.get("effective"))
         keys |= {"effective": period} if period else {}
