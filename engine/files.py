@@ -87,4 +87,6 @@ def sync_folder(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> OutputError:
     """Say that `path` could not be written, and why, in the system's words."""
     reason = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError) and not path.parent.exists():
+        reason = f"there is no folder {path.parent}"
     return OutputError(f"{path} cannot be written: {reason}; nothing was left there")

@@ -25,7 +25,7 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the moment of deciding, which no cas
 def read_test_files(root: Path) -> dict[str, bytes]:
     """Read `root`/tests/*_test.yaml, named as problems name them. Raises CheckFailed."""
     named = rule_files(root / TESTS, TESTS).items()
-    return read_rule_files({name: path for name, path in named if name.endswith(TEST_SUFFIX)})
+    return read_rule_files({name: path for name, path in named if name.endswith(TEST_SUFFIX)}, root)
 
 
 def suite_results(project: Project, checked: CheckedRules) -> tuple[SuiteResult, ...]:

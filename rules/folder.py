@@ -34,13 +34,13 @@ def rule_files(folder: Path, name: str = "") -> Mapping[str, Path]:
     }
 
 
-def read_rule_files(found: Mapping[str, Path]) -> dict[str, bytes]:
-    """Read files by name. Raises CheckFailed with every one that cannot be read."""
+def read_rule_files(found: Mapping[str, Path], home: Path | None = None) -> dict[str, bytes]:
+    """Read files by name, inside `home` if it is given. Raises CheckFailed with each that is not read."""
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     for name, path in found.items():
         try:
-            files[name] = read_rule_file(path, name)
+            files[name] = read_rule_file(path, name, home)
         except CheckFailed as failed:
             problems += failed.problems
     if problems:
@@ -48,9 +48,16 @@ def read_rule_files(found: Mapping[str, Path]) -> dict[str, bytes]:
     return files
 
 
-def read_rule_file(path: Path, name: str) -> bytes:
-    """Read one file of rules. Raises CheckFailed where it cannot be read, or is larger than any is."""
+def read_rule_file(path: Path, name: str, home: Path | None = None) -> bytes:
+    """Read one file of rules.
+
+    Raises CheckFailed where it cannot be read, is larger than any is, or is a link that leads out of `home`.
+    """
     try:
+        # INVARIANT: what is found in a folder is inside it: an error would show lines of any file linked to.
+        if home is not None and path.exists() and not path.resolve().is_relative_to(home.resolve()):
+            hint = "put the file itself there, not a link to it"
+            raise CheckFailed([Problem(printable(name), 1, 1, "a link that leads outside the project", hint)])
         data = read_plain(path, MAX_BYTES)
     except _TooLargeError as error:
         message = f"{error.size:,} bytes, and a file holds at most {MAX_BYTES:,}"

@@ -56,8 +56,8 @@ def load(
     Raises CheckFailed with every problem of every file, failed inline tests included; RulesError for fields.
     """
     variables = read_variables(fields)
-    files = _files(Path(path))
     home = Path(root) if root is not None else _home(Path(path))
+    files = _files(Path(path), home)
     checked = check_rules(
         files,
         variables=variables,
@@ -125,15 +125,15 @@ class LoadedRules:
         return verdict_columns(before, after, rest, self.rules.adjusts)
 
 
-def _files(path: Path) -> dict[str, bytes]:
-    """Read the files, named as problems name them."""
+def _files(path: Path, home: Path) -> dict[str, bytes]:
+    """Read the files, named as problems name them; those of a folder inside `home`, or the folder itself."""
     if path.is_dir():
         found = {n: one for n, one in rule_files(path, path.name).items() if not n.endswith(TEST_SUFFIX)}
         if not found:
             raise RulesError(f"{path}: a folder without rule files (*.yaml)")
-    else:
-        found = {str(path): path}
-    return read_rule_files(found)
+        inside = home if path.resolve().is_relative_to(home.resolve()) else path
+        return read_rule_files(found, inside)
+    return read_rule_files({str(path): path})
 
 
 def _home(path: Path) -> Path:

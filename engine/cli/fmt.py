@@ -58,7 +58,8 @@ def command(
         if problems:
             complain(str(CheckFailed(problems)))
         left = len(files) - len(changed) - len({problem.file for problem in problems})
-        say(f"{len(changed):,} changed, {left:,} as they should be" if not diff else "")
+        if not diff:
+            say(f"{len(changed):,} changed, {left:,} as they should be")
     if problems or (check and changed):
         raise typer.Exit(1)
 
@@ -66,6 +67,10 @@ def command(
 def _diff(path: Path, before: bytes, after: str) -> str:
     import difflib
 
+    if before.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n") == after:
+        told = ["line ends become \\n"] if b"\r" in before else []
+        told += ["the byte order mark goes"] if before.startswith(b"\xef\xbb\xbf") else []
+        return f"--- {path}\n+++ {path} (canonical)\n{' and '.join(told)}: nothing else changes"
     old = before.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True)
     lines = difflib.unified_diff(old, after.splitlines(keepends=True), f"{path}", f"{path} (canonical)")
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines).rstrip("\n")

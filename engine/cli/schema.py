@@ -35,6 +35,5 @@ def command(
     text = schema_text(kind.value)
     if out is None:
         return say(text.rstrip("\n"))
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, text.encode())
     return say(f"{out}: the schema of {'project.yaml' if kind is Kind.project else f'{kind.value} files'}")

@@ -35,13 +35,16 @@ def command(
     given = list(paths or [])
     if len(given) == 1 and given[0].is_dir():
         project, given = given[0], []
+    _refuse_missing(given, project)
     try:
         tests = chosen(run_tests(project), project, given, name)
     except CheckFailed as failed:
         _show_problems(failed.problems, as_json=as_json)
         raise typer.Exit(1) from None
     if not tests and (name or given):
-        raise typer.BadParameter("no test is chosen by this: see the names with --json")
+        where = f" in {', '.join(map(str, given))}" if given else ""
+        what = f"no test{where} has '{name}' in its name" if name else f"there is no test{where}"
+        raise typer.BadParameter(f"{what}; 'tandem test --json' lists all tests with their files")
     problems = [problem for test in tests for problem in test.problems]
     failed_tests = sum(bool(test.problems) for test in tests)
     if as_json:
@@ -56,6 +59,19 @@ def command(
         say(f"{failed_tests:,} failed, {passed}" if failed_tests else passed)
     if problems:
         raise typer.Exit(1)
+
+
+def _refuse_missing(given: list[Path], project: Path) -> None:
+    """Refuse names of no file: a mistyped one would choose nothing without a word."""
+    from engine.errors import InputError
+
+    for path in given:
+        if path.is_dir():
+            raise InputError(f"{path}: a folder; name one project, or files of it")
+        if not path.exists():
+            inside = project / path
+            hint = f"; did you mean {inside}?" if inside.exists() else ""
+            raise InputError(f"{path}: no such file{hint}")
 
 
 def _show_problems(problems: tuple[Problem, ...], *, as_json: bool) -> None:

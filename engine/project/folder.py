@@ -32,7 +32,7 @@ def load_project(root: Path) -> Project:
             f"{path}: no such file; a project is a folder with a {FILE} in it "
             "(name the folder with --project, or make one with 'tandem init')"
         )
-    text = read_rule_file(path, FILE)
+    text = read_rule_file(path, FILE, Path(root))
     return parse_project(text, root=Path(root))
 
 
@@ -60,7 +60,7 @@ def read_rules(root: Path) -> dict[str, bytes]:
                     Problem(name, 1, 1, message, f"move it to {TESTS}/, where 'tandem test' runs it")
                 )
                 continue
-            files[name] = read_rule_file(path, name)
+            files[name] = read_rule_file(path, name, Path(root))
         except BundleError:
             hint = "rename it: letters, digits, _ . + @ = - and spaces, the first a letter, a digit or _"
             problems.append(Problem(printable(name), 1, 1, "not a name that a rule file may have", hint))

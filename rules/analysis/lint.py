@@ -12,6 +12,7 @@ from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule
 from rules.checked_tables import CheckedTable
+from rules.expression import BOOL, Literal
 from rules.findings import WARNING
 from rules.functions.clock import format_timestamp
 from rules.variables import unused
@@ -30,8 +31,9 @@ def report_lacking(
         lacking = []
         if not any(result.fires for result in got):
             lacking.append("fires")
-        if not any(not result.fires for result in got):
-            lacking.append("does not")
+        always = rule.condition.node == Literal(BOOL, True)
+        if not always and not any(not result.fires for result in got):
+            lacking.append("does not fire")
         if lacking:
             key = "tests" if rule.rule.tests else "id"
             message = f"'{rule.id}' has no test in which it {' and none in which it '.join(lacking)}"

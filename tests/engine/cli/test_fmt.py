@@ -84,3 +84,15 @@ def test_a_list_is_no_yaml_and_stays_as_it_is(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert "no YAML file" in err
     assert file.read_text(encoding="utf-8") == "word one\nword two\n"
+
+
+def test_a_diff_of_line_ends_alone_says_so(run: Run, tmp_path: Path) -> None:
+    """A file of CRLF, or with a byte order mark, that is otherwise in its form; nothing to do is no line."""
+    file = tmp_path / "a.yaml"
+    file.write_bytes(TIDY.replace("\n", "\r\n").encode())
+    told = f"--- {file}\n+++ {file} (canonical)\nline ends become \\n: nothing else changes\n"
+    assert run("fmt", file, "--diff") == (0, told, "")
+    file.write_bytes(b"\xef\xbb\xbf" + TIDY.encode())
+    assert run("fmt", file, "--diff")[1].endswith("the byte order mark goes: nothing else changes\n")
+    file.write_text(TIDY)
+    assert run("fmt", file, "--diff") == (0, "", "")

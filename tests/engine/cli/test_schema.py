@@ -15,7 +15,10 @@ def test_a_schema_is_printed_or_written(run: Run, tmp_path: Path) -> None:
     for kind in ("rules", "project", "test"):
         code, out, err = run("schema", kind)
         assert (code, json.loads(out), err) == (0, file_schema(kind), "")
-    file = tmp_path / "new" / "s.json"
+    new = tmp_path / "new" / "s.json"
+    refused = f"{new} cannot be written: there is no folder {new.parent}; nothing was left there\n"
+    assert run("schema", "project", "-o", new) == (1, "", refused)
+    file = tmp_path / "s.json"
     assert run("schema", "project", "-o", file) == (0, f"{file}: the schema of project.yaml\n", "")
     assert json.loads(file.read_text()) == file_schema("project")
     assert run("schema", "rule")[0] == 2

@@ -24,7 +24,7 @@ def made(root: Path, cases: str = CASES) -> Path:
         "lists/refused.txt": "spy\n",
         "tests/loans_test.yaml": cases,
     }.items():
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
         (root / name).write_text(text)
     return root
 
@@ -97,3 +97,39 @@ def test_periods_go_by_the_field_that_the_project_names(run: Run, tmp_path: Path
     rule = "rules: [{id: old, when: age > 90, decide: review, effective: {from: 2026-01-01}}]\n"
     (root / "rules/old.yaml").write_text(rule)
     assert run("test", root) == (0, "4 passed\n", "")
+
+
+def test_a_file_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None:
+    """Alone, beside one that is there, and where it stands in the project's folder alone; so is a folder."""
+    root = made(tmp_path)
+    for given, said in (
+        (["nofile.yaml"], "nofile.yaml: no such file"),
+        ([root / "rules/loans.yaml", "nofile.yaml"], "nofile.yaml: no such file"),
+        (["rules/loans.yaml"], f"did you mean {root}/rules/loans.yaml?"),
+        ([root / "rules", root / "rules/loans.yaml"], "a folder; name one project"),
+    ):
+        code, _, err = run("test", "-p", root, *given)
+        assert (code, said in err) == (1, True), err
+    for given, said in (
+        ([root / "project.yaml"], "there is no test in"),
+        (["-k", "nobody"], "no test has 'nobody' in its name"),
+    ):
+        code, _, err = run("test", "-p", root, *given)
+        assert (code, said in " ".join(err.split())) == (2, True), err
+
+
+def test_links_out_of_the_project_are_not_read(run: Run, tmp_path: Path) -> None:
+    """A rule file, a test file and project.yaml; links within the project are followed."""
+    root = made(tmp_path / "p")
+    (tmp_path / "secret").write_text("password: 1234\n")
+    (root / "kept.yaml").write_text("rules: [{id: kept, when: age > 90, decide: review}]")
+    (root / "rules/kept.yaml").symlink_to(root / "kept.yaml")
+    assert run("test", root)[0] == 0
+    for name in ("rules/x.yaml", "tests/x_test.yaml", "project.yaml"):
+        (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to(tmp_path / "secret")
+        code, out, err = run("check", root)
+        assert (code, out) == (1, "")
+        assert f"{name}:1:1: a link that leads outside the project; put the file itself there" in err
+        assert "1234" not in err
+        (root / name).unlink()

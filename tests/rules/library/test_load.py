@@ -224,6 +224,17 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         rules.load(tmp_path, FIELDS)
 
 
+def test_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    """Its lines would be shown in errors; a file that is named itself is read wherever it leads."""
+    (tmp_path / "secret.yaml").write_text("rules: [{id: x, when: 'true', tag: secret}]")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/x.yaml").symlink_to(tmp_path / "secret.yaml")
+    with pytest.raises(rules.CheckFailed, match=r"mine/x\.yaml:1:1: a link that leads outside the project"):
+        rules.load(tmp_path / "mine", FIELDS)
+    assert rules.load(tmp_path / "mine", FIELDS, root=tmp_path)
+    assert rules.load(tmp_path / "mine/x.yaml", FIELDS)
+
+
 def test_lists_stand_beside_the_rules_and_nowhere_else(tmp_path: Path) -> None:
     """`lists/` is beside the file, or beside the folder `rules`; a way out of it is refused."""
     text = "lists: {mine: {file: lists/a.txt}}\nrules: [{id: x, when: country in mine, decide: no}]"
