@@ -43,7 +43,8 @@ def check_rules(
     Raises `CheckFailed` with every problem of every file, in file order.
     """
     known = (*variables, *_model_variables(scores, outcomes))
-    gathered = Gathered(files, scores, outcomes, read_list, (variable.name for variable in known))
+    fields = (variable.name for variable in known)
+    gathered = Gathered(files, scores, outcomes, read_list, fields, bounded=True)
     gathered.refuse_list_names({variable.name.split(".")[0] for variable in variables})
     lists = {name: values.type for name, values in gathered.lists.items()}
     names = {filters.document.file: file_names(filters, known, lists) for filters in gathered.filters}
@@ -53,6 +54,8 @@ def check_rules(
     reach = Reach(names, event_time_of(event_time, before))
     rules: list[CheckedRule] = []
     for filters, rule, rank in gathered.ranked():
+        if gathered.enough:
+            break
         condition = names[filters.document.file].check(rule.when) if rule.when.strip() else None
         if isinstance(condition, ExpressionProblems):
             gathered.problems += _placed(condition, filters.document, rule)

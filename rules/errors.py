@@ -9,11 +9,14 @@ RulesError (ValueError)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 
 NAMES_SHOWN = 12
 WIDTH_SHOWN = 160
+MOST_TOLD = 500
+"""Problems told at once: nobody reads more, and hostile files have any number."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,10 +45,10 @@ class RulesError(ValueError):
 
 
 class CheckFailed(RulesError):
-    """Rule files with problems: every problem of every file, in file order."""
+    """Rule files with problems: every problem of every file, in file order, up to `MOST_TOLD`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        self.problems = _told(sorted(set(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -76,6 +79,15 @@ class UnreadableExpression(RulesError):
     """Checked bytes that do not hold an expression this version can evaluate."""
 
 
+def _told(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Give the first MOST_TOLD; one more, where the next stands, says that there are others."""
+    if len(problems) <= MOST_TOLD + 1:
+        return tuple(problems)
+    more = f"from here on there are more problems than the {MOST_TOLD} above"
+    following = replace(problems[MOST_TOLD], message=more, hint="mend those first")
+    return (*problems[:MOST_TOLD], following)
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Give the hint for a name that is not there: the nearest known one, else what is known.
 
@@ -84,7 +96,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     >>> nearest("zzz", ["income", "age"])
     'known: age, income'
     """
-    known = sorted(set(names))
+    return _nearest(name, tuple(sorted(set(names))))
+
+
+@lru_cache(4096)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.7) or [k for k in known if k.lower() == name.lower()]
     if close:
         return f"did you mean '{close[0]}'?"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rules.errors import Problem, nearest
+from rules.errors import MOST_TOLD, Problem, nearest
 from rules.functions.clock import parse_timestamp
 from rules.reader import Document
 
@@ -26,8 +26,15 @@ class Form:
         self._wrong: list[Path] = []
 
     def note(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
+        if self._enough:
+            return
         self.problems.append(self.document.problem(path, message, hint, key=key))
         self._wrong.append(path)
+
+    @property
+    def _enough(self) -> bool:
+        """Whether there are more problems than are told."""
+        return len(self.problems) > MOST_TOLD + 1
 
     def unread(self, path: Path, since: int = 0) -> frozenset[str]:
         """Give the keys of the mapping at `path` that something is wrong with, from the n-th problem on."""
@@ -49,7 +56,7 @@ class Form:
             self.wrong(path, what or _quoted(path), "keys and values", value)
             return {}
         for key in value:
-            if keys is not None and key not in keys:
+            if keys is not None and key not in keys and not self._enough:
                 self.note((*path, key), f"unknown key '{key}'", nearest(key, keys), key=True)
         return value
 

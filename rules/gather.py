@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rules.cases import WORDS, check_case
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.checked_tables import CheckedTable, effect_problems
-from rules.errors import CheckFailed, Problem, nearest
+from rules.errors import MOST_TOLD, CheckFailed, Problem, nearest
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule, read_filters
 from rules.hit_policy import Rank, ranks, ties
 from rules.lists import ListValues, read_list_values
-from rules.reader import Document, read_yaml
+from rules.reader import MAX_BYTES, Document, read_yaml
 from rules.sheets import few
 from rules.table_rank import TableRank, table_ranks
 from rules.tables import Table, read_rows, read_tables, rows_problems
@@ -40,6 +41,10 @@ RESERVED = frozenset(
     )
 )
 
+MAX_RULES = 10_000
+MAX_TOTAL = 4 * MAX_BYTES
+LARGE_HINT = "rules that differ by values alone fit into a decision table in CSV, values into a list file"
+
 _UNKNOWN = re.compile(r"unknown (?:field|list) '(\w+)'")
 
 
@@ -53,7 +58,10 @@ class Gathered:
         outcomes: Sequence[str],
         read_list: Callable[[str], bytes],
         fields: Iterable[str] = (),
+        *,
+        bounded: bool = False,
     ) -> None:
+        """Read files; `bounded` ones are refused where they are too large or have too many rules."""
         self._fields = frozenset(fields)
         self.files = {name: files[name] for name in sorted(files)}
         self.scores = tuple(scores)
@@ -64,7 +72,9 @@ class Gathered:
         self.list_files: dict[str, bytes] = {}
         self._tables: list[tuple[Filters, Table]] = []
         self._unread: list[bytes] = []
-        self._read_files()
+        if bounded:
+            self._refuse_sizes()
+        self._read_files(MAX_RULES if bounded else sys.maxsize)
         self._read_lists(read_list)
         self._read_tables(read_list)
         self._put_in_order()
@@ -73,6 +83,11 @@ class Gathered:
             self.problems += ties(filters)
             for rule in filters.rules:
                 self._refuse_effects(rule, filters.document)
+
+    @property
+    def enough(self) -> bool:
+        """Whether more problems are known than are told: looking for others is in vain."""
+        return len(self.problems) > MOST_TOLD + 1
 
     def ranked(self) -> Iterator[tuple[Filters, Rule, Rank]]:
         """Give every rule in order, and its rank in deciding."""
@@ -132,7 +147,19 @@ class Gathered:
         found = _UNKNOWN.match(problem.message) if self._unread else None
         return found is not None and any(f"{found[1]}:".encode() in data for data in self._unread)
 
-    def _read_files(self) -> None:
+    def _refuse_sizes(self) -> None:
+        size = 0
+        for name, data in self.files.items():
+            size += len(data)
+            if size > MAX_TOTAL:
+                message = (
+                    f"with this file the rule files have {size:,} bytes, and at most {MAX_TOTAL:,} are read"
+                )
+                raise CheckFailed([Problem(name, 1, 1, message, LARGE_HINT)])
+
+    def _read_files(self, most: int) -> None:
+        """Read all files; ends at the first rule beyond so many."""
+        count = 0
         for name, data in self.files.items():
             try:
                 document = read_yaml(data, name)
@@ -140,6 +167,13 @@ class Gathered:
                 self.problems += failed.problems
                 self._unread.append(data)
             else:
+                rules = document.root.get("rules") if isinstance(document.root, dict) else None
+                own = len(rules) if isinstance(rules, list) else 0
+                if count + own > most:
+                    message = f"more than {most:,} rules in all"
+                    self.problems.append(document.problem(("rules", most - count), message, LARGE_HINT))
+                    raise CheckFailed(self.problems)
+                count += own
                 filters, problems = read_filters(document)
                 tables, more = read_tables(document)
                 self.filters.append(filters)

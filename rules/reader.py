@@ -8,10 +8,11 @@ characters are refused, and so is what is too large or too deep.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from rules.composer import Branch, compose, problem_at
@@ -19,6 +20,8 @@ from rules.errors import CheckFailed, Problem
 from rules.places import offsets
 
 MAX_BYTES = 4 * 1024 * 1024
+MAX_PLACED = 100_000
+"""Characters of a text within which a place is looked up: no expression has as many."""
 MOST_REFUSED = 20  # characters that are not read and are told
 
 # Control characters, YAML's other line breaks (they would shift line numbers), marks that reorder shown text.
@@ -76,9 +79,12 @@ class Document:
         place = self._place(path)
         if isinstance(place, Branch):
             return self.problem(path, message, hint)
-        start, end = place.start_mark.index, place.end_mark.index
-        written = offsets(self.text, start, end, place.style or "", place.value)
-        return problem_at(self.file, self.text, written[_offset(place.value, line, column)], message, hint)
+        start, text = place.start_mark.index, place.value[:MAX_PLACED]
+        end = min(place.end_mark.index, start + 2 * MAX_PLACED)
+        written = offsets(self.text, start, end, place.style or "", text)
+        at = written[_offset(text, line, column)]
+        line = bisect_right(self._starts, at)
+        return self._problem(line, at - self._starts[line - 1] + 1, message, hint)
 
     def _place(self, path: Sequence[str | int]) -> Any:
         place = self.places
@@ -98,6 +104,11 @@ class Document:
     @cached_property
     def _lines(self) -> list[str]:
         return self.text.split("\n")
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each line begins."""
+        return [0, *accumulate(len(line) + 1 for line in self._lines)]
 
 
 def clean_text(data: bytes, file: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,16 @@ from rules.analysis.report import Report, listed
 from rules.analysis.wants import Subject
 from rules.findings import ERROR, NOTE, WARNING
 
+MANY = 16
+"""Pairs from which on neighbours are told apart together."""
+ROUNDS = 8
+STEPS = 2_000
+
 
 def report_duplicates(report: Report, questioner: Questioner, subjects: Sequence[Subject]) -> set[int]:
     """Report rules that do what an earlier one does, on the same records; gives their numbers."""
-    facts = questioner.facts
-    groups: dict[object, list[Subject]] = defaultdict(list)
-    for subject in subjects:
-        seen = facts.met(subject.fires)
-        if seen.any():
-            groups[subject.effect, np.packbits(seen).tobytes()].append(subject)
     found = set()
-    for group in groups.values():
+    for group in _told_apart(questioner, subjects):
         for place, later in enumerate(group[1:], 1):
             for earlier in group[:place]:
                 if earlier.number in found:
@@ -44,6 +44,38 @@ def report_duplicates(report: Report, questioner: Questioner, subjects: Sequence
                 found.add(later.number)
                 break
     return found
+
+
+def _told_apart(questioner: Questioner, subjects: Sequence[Subject]) -> list[list[Subject]]:
+    """Group rules of one effect that fire on the same records of the facts.
+
+    Neighbours of a group are told apart by records for all groups together: one by one each would be tried
+    on every rule.
+    """
+    groups = _alike(questioner, subjects)
+    for _ in range(ROUNDS):
+        pairs = [pair for group in groups for pair in pairwise(group)]
+        if len(pairs) < MANY:
+            break
+        records = []
+        for earlier, later in pairs:
+            for one, other in ((earlier, later), (later, earlier)):
+                boxes = questioner.boxes([one.fires, other.fires.opposite], STEPS) or []
+                records += [questioner.facts.draw(box) for box in boxes[:1]]
+        questioner.facts.add(records)
+        before, groups = len(groups), _alike(questioner, subjects)
+        if len(groups) == before:
+            break
+    return groups
+
+
+def _alike(questioner: Questioner, subjects: Sequence[Subject]) -> list[list[Subject]]:
+    groups: dict[object, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        seen = questioner.facts.met(subject.fires)
+        if seen.any():
+            groups[subject.effect, np.packbits(seen).tobytes()].append(subject)
+    return list(groups.values())
 
 
 def report_conflicts(

@@ -96,21 +96,33 @@ def _round(
     among = slice(first, len(questioner.facts.records))
     claims = np.array([questioner.facts.met(one.decides, among) for one in deciding if one.decides])
     claims[[not one.unhindered for one in deciding]] = False
+    weakness = np.array([one.weakness for one in deciding])
     return [
         pursuit
         for pursuit in left
-        if not _seen(pursuit, places[pursuit], questioner.facts.met(pursuit.decides, among), claims, deciding)
+        if not _seen(
+            pursuit,
+            places[pursuit],
+            questioner.facts.met(pursuit.decides, among),
+            claims,
+            weakness < pursuit.subject.strength,
+            deciding,
+        )
     ]
 
 
 def _seen(
-    pursuit: _Pursuit, places: Sequence[int], own: np.ndarray, claims: np.ndarray, deciding: Sequence[Subject]
+    pursuit: _Pursuit,
+    places: Sequence[int],
+    own: np.ndarray,
+    claims: np.ndarray,
+    stronger: np.ndarray,
+    deciding: Sequence[Subject],
 ) -> bool:
     """Say whether the rule decides one of these records; if not, note who does.
 
-    `own` and `claims` are `(records,)` and `(deciding rules, records)` bool.
+    `own`, `claims` and `stronger` are `(records,)`, `(deciding rules, records)` and `(deciding rules,)` bool.
     """
-    stronger = np.array([pursuit.subject.weaker(one) for one in deciding])
     missed = True
     for place in places:
         if not own[place]:

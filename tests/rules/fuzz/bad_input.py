@@ -52,6 +52,33 @@ def one(name: str) -> str:
     return f"rules:\n  - {{id: {name}, when: is_new, decide: review}}\n"
 
 
+def many(root: Path, count: int, *, field: str = "amount", files: int = 1) -> None:
+    """Write so many rules, each of its own threshold, into files of equal length."""
+    each = count // files
+    for number in range(files):
+        lines = [
+            f"  - {{id: r{at}, when: {field} > {at}.5, decide: review}}\n"
+            for at in range(number * each, (number + 1) * each)
+        ]
+        rules(root, **{f"f{number:03}": "rules:\n" + "".join(lines)})
+
+
+def large(root: Path) -> None:
+    filling = "#" * 4_000_000
+    rules(root, **{f"f{number}": f"rules: []\n{filling}\n" for number in range(5)})
+
+
+def long_list(root: Path) -> None:
+    (root / "lists/a.txt").write_bytes(b"entry\n" * 7_000_000)
+    rules(root, a="lists: {a: {file: lists/a.txt}}\nrules: []\n")
+
+
+def bad_sheet(root: Path) -> None:
+    rows = "".join(f"r{at},[{at}..x),'m',reviw\n" for at in range(50_000))
+    (root / "lists/t.csv").write_text(f"id,amount,memo,decide\n{rows}")
+    rules(root, a="tables: [{id: t, hit_policy: first, inputs: [amount, memo], file: lists/t.csv}]\n")
+
+
 def tests(root: Path) -> None:
     (root / "tests/a_test.yaml").write_text("cases: " + "[" * 10_000)
 
@@ -95,6 +122,15 @@ CASES: dict[str, Callable[[Path], None]] = {
     "a look-alike id": lambda root: rules(root, a=one("p\u0430y")),
     "a right-to-left mark": rule("is_new \u202e"),
     "a test file 10,000 deep": tests,
+    "100,000 rules": lambda root: many(root, 100_000, files=10),
+    "10,000 bad rules": lambda root: many(root, 10_000, field="amunt"),
+    "10,000 bad rules in 100 files": lambda root: many(root, 10_000, field="amunt", files=100),
+    "20 MB in five files": large,
+    "190,000 unknown keys": lambda root: rules(root, a="".join(f"k{at}: 1\n" for at in range(190_000))),
+    "a text of 4 MB": rule("x" * 4_000_000),
+    "one id 10,000 times": lambda root: rules(root, a=one("x") + one("x").removeprefix("rules:\n") * 9_999),
+    "a list of 7 million lines": long_list,
+    "a CSV table of 50,000 bad rows": bad_sheet,
 }
 
 

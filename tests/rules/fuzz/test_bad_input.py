@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from tests.rules.fuzz.bad_input import CASES
 
+PLACE = re.compile(r"[\w./]+\.(?:yaml|txt|csv):\d+:\d+: ")
 ROOT = Path(__file__).parents[3]
 SECONDS = 120  # for all of them: what hangs is found, a slow machine is not
 
 DEEP = "nested more than 40 deep"
 TOO_DEEP = "nested too deeply"
+MORE = "from here on there are more problems than the 500 above"
 ANSWERS = {
     "yaml bomb": ["rules/a.yaml:1:4: YAML anchors (&name) are not read"],
     "100 MB": ["rules/a.yaml:1:1: 104,857,600 bytes, and a file holds at most 4,194,304"],
@@ -48,6 +51,21 @@ ANSWERS = {
     "a look-alike id": ["rules/a.yaml:2:10: 'id' may hold letters, digits, '-', '_' and '.' only"],
     "a right-to-left mark": ["rules/a.yaml:4:14: character U+202E is not read"],
     "a test file 10,000 deep": [f"tests/a_test.yaml:1:47: {DEEP}"],
+    "100,000 rules": ["rules/f001.yaml:2:5: more than 10,000 rules in all"],
+    "10,000 bad rules": [
+        *(f"rules/f000.yaml:{line}:" for line in range(2, 502)),
+        f"rules/f000.yaml:502:22: {MORE}",
+    ],
+    "10,000 bad rules in 100 files": [
+        *(f"rules/f00{file}.yaml:{line}:" for file in range(5) for line in range(2, 102)),
+        f"rules/f005.yaml:2:22: {MORE}",
+    ],
+    "20 MB in five files": ["rules/f4.yaml:1:1: with this file the rule files have 20,000,055 bytes"],
+    "190,000 unknown keys": ["rules/a.yaml:1:1: unknown key 'k0'"],
+    "a text of 4 MB": ["rules/a.yaml:4:7: the expression has 4,000,001 characters; at most 20,000 are read"],
+    "one id 10,000 times": ["rules/a.yaml:3:10: the id 'x' is taken; first at rules/a.yaml:2"],
+    "a list of 7 million lines": ["lists/a.txt:2000001:1: 7,000,001 lines, and a list file holds at most"],
+    "a CSV table of 50,000 bad rows": ["lists/t.csv:2:8: a number is needed, got 'x'"],
 }
 
 
@@ -65,7 +83,7 @@ def test_bad_input_is_answered_with_its_place(name: str, told: dict[str, tuple[i
     """Refused, every problem at its place and a short line of the file; or taken, and nothing is wrong."""
     code, _, err = told[name]
     assert code == (1 if ANSWERS[name] else 0)
-    problems = [line for line in err.splitlines() if ".yaml:" in line and "warning[" not in line]
+    problems = [line for line in err.splitlines() if PLACE.match(line) and "warning[" not in line]
     for problem, expected in zip(problems, ANSWERS[name], strict=False):
         assert problem.startswith(expected)
     assert bool(problems) == bool(ANSWERS[name])
