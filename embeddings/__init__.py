@@ -1,7 +1,8 @@
 """Embeddings: the neural layer, from fields to a vector.
 
 What serving needs is here. Training is imported by name, and needs torch: `embeddings.network`,
-`embeddings.train`, `embeddings.export`.
+`embeddings.train`, `embeddings.export`;
+so does `Encoder`, the embedding as a scikit-learn transformer.
 """
 
 from importlib import import_module
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     )
     from embeddings.fit import fit_encoding
     from embeddings.spec import Slot, Spec
+    from embeddings.transformer import Encoder
 
 # Where each name lives. A name is imported when it is first used: serving takes less than fitting.
 _PLACES = {
     "EmbeddingError": "errors",
+    "Encoder": "transformer",
     "Encoding": "encode",
     "EncodingError": "errors",
     "ParityError": "errors",
@@ -36,6 +39,7 @@ _PLACES = {
 
 __all__ = [
     "EmbeddingError",
+    "Encoder",
     "Encoding",
     "EncodingError",
     "ParityError",
