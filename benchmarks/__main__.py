@@ -22,6 +22,7 @@ NAMES = (
     "lists",
     "check",
     "quality",
+    "fit",
     "distil",
     "tables",
     "calibration",

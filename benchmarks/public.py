@@ -6,6 +6,7 @@ The tables are not shipped: they are read from ../shared/data, or from the folde
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,22 @@ def case(name: str, seed: int, embedding: str = "") -> Case:
     parts = split_rows(project.split, public.test_from, strata=codes[: public.test_from], test=False)
     test = np.arange(public.test_from, rows.rows)
     return Case(name, project, rows, Parts(parts.train, parts.validation, test))
+
+
+def write_folder(name: str, place: Path) -> Case:
+    """A table as a project's folder, ready for `tandem fit`: project.yaml and its data files; seed 1."""
+    given, public = case(name, 1), TABLES[name]
+    table = _table(public)
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "data").mkdir(parents=True)
+    files = {"train": table} if public.test_from is None else {
+        "train": table.slice(0, public.test_from), "test": table.slice(public.test_from)
+    }  # fmt: skip
+    for what, rows in files.items():
+        pq.write_table(rows, place / "data" / f"{what}.parquet")
+    named = ", ".join(f"{what}: data/{what}.parquet" for what in files)
+    (place / "project.yaml").write_bytes(given.project.text + f"\ndata: {{{named}}}\n".encode())
+    return given
 
 
 def _table(public: Public) -> pa.Table:

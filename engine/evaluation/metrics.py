@@ -24,6 +24,23 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+def average_precision(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """Mean over positive rows of the share of positives among all rows that score at least as high.
+
+    `(n,)` float, `(n,)` bool. Unlike the area under the ROC curve it tells how many of the highest scores are
+    right, which is what counts where positives are few.
+
+    >>> average_precision(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
+    0.8333333333333333
+    """
+    if not positive.any():
+        return None
+    _, place = np.unique(-scores, return_inverse=True)
+    hits = np.bincount(place, positive)
+    found = np.cumsum(hits) / np.cumsum(np.bincount(place))
+    return float((found * hits).sum() / hits.sum())
+
+
 def log_loss(probabilities: np.ndarray, codes: np.ndarray) -> float | None:
     """Mean −log of the probability given to each row's own class; `(n, classes)` float, `(n,)` int."""
     if len(codes) == 0:

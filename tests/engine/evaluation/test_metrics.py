@@ -23,6 +23,19 @@ def test_auc_agrees_with_scikit_learn(rows: list[tuple[float, bool]]) -> None:
         assert metrics.auc(scores, positive) == pytest.approx(sklearn.metrics.roc_auc_score(positive, scores))
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), st.booleans()), min_size=1, max_size=60)
+)
+def test_average_precision_agrees_with_scikit_learn(rows: list[tuple[float, bool]]) -> None:
+    """Also with ties; None where no row is positive."""
+    scores, positive = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    if not positive.any():
+        assert metrics.average_precision(scores, positive) is None
+    else:
+        expected = sklearn.metrics.average_precision_score(positive, scores)
+        assert metrics.average_precision(scores, positive) == pytest.approx(expected)
+
+
 def test_log_loss_agrees_with_scikit_learn() -> None:
     """Over three classes."""
     rng = np.random.default_rng(0)
