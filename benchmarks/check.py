@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, figure
 from benchmarks.many import TYPES, ManyRule, many_rules
-from benchmarks.setting import ROOT, WORK
+from benchmarks.setting import ROOT, WORK, installed
 
 RULES = 1_000
 TARGET = "<= 2"
@@ -90,12 +90,12 @@ def _meeting(operator: str, value: Any) -> Any:
 
 
 def _cold(place: Path, repeats: int) -> float:
-    """Seconds of a whole process, the median; the first one fills the disk cache."""
+    """Seconds of a whole process, the median; the first one fills the disk cache and writes byte code."""
     taken = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         command = [sys.executable, "-m", "engine", "check", str(place)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=installed(), capture_output=True, text=True, check=False)
         taken.append(time.perf_counter() - start)
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)

@@ -94,7 +94,7 @@ def tandem(*arguments: str, cwd: Path) -> str:
 
 def child(module: str, *arguments: str, threads: int | None = None) -> Any:
     """Run `python -m module arguments` in a fresh process; the last line it prints is JSON."""
-    environment = dict(os.environ)
+    environment = installed()
     if threads is not None:
         environment |= {"OMP_NUM_THREADS": str(threads), "ARROW_NUM_THREADS": str(threads)}
     command = [sys.executable, "-m", module, *arguments]
@@ -102,6 +102,15 @@ def child(module: str, *arguments: str, threads: int | None = None) -> Any:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def installed() -> dict[str, str]:
+    """The environment of a process whose modules are byte code already, as pip leaves what it installs.
+
+    A source tree under PYTHONDONTWRITEBYTECODE would be compiled anew by each process; the libraries are not.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(WORK / "bytecode")}
 
 
 def peak_memory() -> int:

@@ -69,6 +69,7 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
     from engine.suites import check_suites
     from rules.analysis import analyse, measure
     from rules.cases import case_results, failures
+    from rules.columnar import conditions
 
     name = project.resolve().name
     try:
@@ -79,9 +80,10 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
         )
     except CheckFailed as failed:
         return Checkup(name, problems=failed.problems)
-    results = case_results(checked)
+    evaluator = conditions([rule.condition for rule in checked.rules], checked.list_entries)
+    results = case_results(checked, evaluator)
     cases, wrong = check_suites(loaded, checked)
-    analysis = analyse(checked, now=now, results=results, notes=notes)
+    analysis = analyse(checked, now=now, results=results, evaluator=evaluator, notes=notes)
     return Checkup(
         name,
         files=len(checked.files),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from embeddings.encode import Encoding
 from engine.errors import BundleError
@@ -14,6 +13,7 @@ from engine.manifest import MODEL, read_json
 from engine.schema import Schema
 
 if TYPE_CHECKING:
+    import onnxruntime
     import pyarrow as pa
 
 ENCODING = "model/encoding.json"
@@ -103,6 +103,9 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
 
     Raises BundleError for a graph that onnxruntime refuses.
     """
+    # Imported where a model is opened: a case of a test file is decided without one.
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from engine.decide import decide_values
 from engine.project.folder import TESTS
 from engine.project.records import Project
-from engine.runtime import Runtime
 from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem
 from rules.folder import TEST_SUFFIX, read_rule_files, rule_files
 from rules.policy import Policy
-from rules.ruleset import RuleSet
-from rules.suites import Decide, SuiteResult, read_suites, run_suites
+
+if TYPE_CHECKING:
+    from engine.runtime import Runtime
+    from rules.ruleset import RuleSet
+    from rules.suites import Decide, SuiteResult
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the moment of deciding, which no case can see
 
@@ -30,9 +31,16 @@ def read_test_files(root: Path) -> dict[str, bytes]:
 
 def suite_results(project: Project, checked: CheckedRules) -> tuple[SuiteResult, ...]:
     """Run every case of a project's test files. Raises CheckFailed where they cannot be read."""
+    files = read_test_files(project.root)
+    if not files:
+        return ()
+    # Imported where there is something to decide: most checks need no evaluator of whole records.
+    from rules.ruleset import RuleSet
+    from rules.suites import read_suites, run_suites
+
     rules = RuleSet.compile(checked)
     cases = read_suites(
-        read_test_files(project.root),
+        files,
         variables=checked.variables,
         outcomes=checked.outcomes,
         rules=rules.rules,
@@ -54,6 +62,7 @@ def decider(project: Project, rules: RuleSet) -> Decide:
     """Decide as the serving path does, with the scores that are given in the place of a model's."""
     defaults = {field.name: field.default for field in project.schema.fields if field.default is not None}
     typed = {name: project.schema.by_name[name].read(value) for name, value in defaults.items()}
+    from engine.decide import decide_values
 
     def decide(values: dict[str, Any]) -> Mapping[str, Any]:
         values |= {name: value for name, value in typed.items() if values.get(name) is None}
@@ -65,7 +74,7 @@ def decider(project: Project, rules: RuleSet) -> Decide:
             no_scores=dict.fromkeys(project.scores),
             digest="",
         )
-        decision = decide_values(cast(Runtime, runtime), values, None, NEVER)
+        decision = decide_values(cast("Runtime", runtime), values, None, NEVER)
         return decision.to_dict()
 
     return decide

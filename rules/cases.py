@@ -16,12 +16,13 @@ from rules.reader import Document
 from rules.spelling import spell
 
 if TYPE_CHECKING:
+    from rules.columnar import Conditions as Columns
     from rules.scalar import Conditions
 
 NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW = "none", "fire", "unknown", "suppressed", "shadow"
 WORDS = (NONE, FIRE, UNKNOWN, SUPPRESSED, SHADOW)
 TOGETHER = 16  # rules compiled as one: each test runs all of them
-MANY, BATCHED = 64, 256  # rules from which on tests are looked at as columns, and how many rules at a time
+MANY, BATCHED = 64, 256  # rules from which on tests are looked at as columns, and rules of one batch
 SHOWN = 8  # parts of a condition whose results are told
 
 _BESIDE = frozenset(("id", "description", "when", "tag", "priority", "reason", "owner", "effective", "tests"))
@@ -97,12 +98,17 @@ class CaseResult:
         return self.case.expect in self.got
 
 
-def case_results(checked: CheckedRules) -> dict[str, tuple[CaseResult, ...]]:
-    """Run every inline test, each against its own rule alone; gives the results by rule id."""
+def case_results(
+    checked: CheckedRules, evaluator: Columns | None = None
+) -> dict[str, tuple[CaseResult, ...]]:
+    """Run every inline test, each against its own rule alone; gives the results by rule id.
+
+    `evaluator` holds the conditions of all rules in order, if that is there already.
+    """
     from rules.scalar import compile_conditions
 
     rules = [rule for rule in checked.rules if rule.cases]
-    held = _held_together(rules, checked) if len(rules) >= MANY else {}
+    held = _held_together(checked, evaluator) if evaluator is not None or len(rules) >= MANY else {}
     singly = [rule for rule in rules if rule.id not in held]
     for start in range(0, len(singly), TOGETHER):
         some = singly[start : start + TOGETHER]
@@ -118,7 +124,7 @@ def _held(rule: CheckedRule, case: CheckedCase, index: int, conditions: Conditio
     return index in true, index in unknown
 
 
-def _held_together(rules: Sequence[CheckedRule], checked: CheckedRules) -> dict[str, list[Held]]:
+def _held_together(checked: CheckedRules, evaluator: Columns | None) -> dict[str, list[Held]]:
     """Look at the tests of many rules as columns, which takes a third of the time that compiling them does.
 
     Every test meets every condition of its batch. Rules whose conditions loop, or leave the columns, and
@@ -129,21 +135,22 @@ def _held_together(rules: Sequence[CheckedRule], checked: CheckedRules) -> dict[
     from rules.arrays import column
     from rules.columnar import conditions
 
-    fit = [rule for rule in rules if _is_plain(rule)]
+    fit = [(number, rule) for number, rule in enumerate(checked.rules) if rule.cases and _is_plain(rule)]
+    within = [rule for _, rule in fit] if evaluator is None else checked.rules
+    used = {name for rule in within for name in rule.condition.variables}
+    read = [one for one in checked.variables if one.name in used]
+    if len(read) < len(used) or not used:
+        return {}
+    if evaluator is None:
+        evaluator = conditions([rule.condition for rule in within], checked.list_entries)
+        fit = list(enumerate(within))
     held: dict[str, list[Held]] = {}
     for start in range(0, len(fit), BATCHED):
-        some = fit[start : start + BATCHED]
-        used = {name for rule in some for name in rule.condition.variables}
+        some = [rule for _, rule in fit[start : start + BATCHED]]
         given = [case.values for rule in some for case in rule.cases]
-        columns = {
-            one.name: column(one.type, [values.get(one.name) for values in given])
-            for one in checked.variables
-            if one.name in used
-        }
-        if len(columns) < len(used) or not used:
-            continue
+        columns = {one.name: column(one.type, [values.get(one.name) for values in given]) for one in read}
         batch = pa.RecordBatch.from_pydict(columns)
-        hits = conditions([rule.condition for rule in some], checked.list_entries).evaluate(batch)
+        hits = evaluator.evaluate(batch, [number for number, _ in fit[start : start + BATCHED]])
         first = 0
         for number, rule in enumerate(some):
             true, unknown = (set(rows[number].tolist()) for rows in (hits.true, hits.unknown))

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from rules.block import Block
 from rules.columns import Batch, Gathered
-from rules.expression import STRING, CheckedExpression
+from rules.expression import STRING, CheckedExpression, Keys
 from rules.hits import NOWHERE, Hits
 from rules.masked import MaskedBatch
 from rules.masks import Masks
@@ -56,16 +56,22 @@ class Conditions:
     def _masks(self) -> Masks:
         return Masks([expression.node for expression in self._expressions], self._lists)
 
-    def evaluate(self, batch: pa.RecordBatch) -> Hits:
-        """Say which conditions hold where, and where they are unknown."""
+    @property
+    def keys(self) -> Keys:
+        """The numbers of all nodes of the conditions: who asks about them needs not number them again."""
+        return self._masks.plan.keys
+
+    def evaluate(self, batch: pa.RecordBatch, among: Sequence[int] | None = None) -> Hits:
+        """Say which conditions hold where, and where they are unknown; of those `among`, if that is given."""
         masks, rows = self._masks, batch.num_rows
         block = BLOCK
         while block > LEAST and masks.answers * block // 8 > ANSWERS:
             block //= 2
         given = MaskedBatch(masks, Batch(batch, masks.plan.types))
         starts = range(0, rows, block)
-        found = each(lambda start: given.hits(start, min(start + block, rows)), starts)
-        numbers = range(len(masks.roots))
+        roots = masks.roots if among is None else [masks.roots[number] for number in among]
+        found = each(lambda start: given.hits(start, min(start + block, rows), roots), starts)
+        numbers = range(len(roots))
         return Hits(
             rows,
             tuple(_joined([true[number] for true, _ in found]) for number in numbers),

@@ -185,6 +185,9 @@ class Keys:
 
     def _number(self, node: Node) -> int:
         parts: tuple[Any, ...]
+        if type(node) is Call:  # as most are
+            parts = (node.overload, node.type, *map(self.__getitem__, node.arguments))
+            return self._numbers.setdefault(parts, len(self._numbers))
         match node:
             case Literal():
                 parts = ("literal", node.type, repr(node.value))
@@ -199,6 +202,5 @@ class Keys:
             case Foreign():
                 parts = ("foreign", node.type, node.checked)
             case _:
-                label = node.overload if isinstance(node, Call) else "elements"
-                parts = (label, node.type, *(self[child] for child in children(node)))
+                parts = ("elements", node.type, *map(self.__getitem__, children(node)))
         return self._numbers.setdefault(parts, len(self._numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
 
@@ -16,6 +17,8 @@ from rules.masks import Masks
 from rules.threads import each
 from rules.verdict import text_array
 
+FEW_ROWS = 8_192
+
 Codes = tuple[np.ndarray, list[list[int]]]  # each row's code; for each list of texts sought, their codes
 
 
@@ -29,13 +32,16 @@ class MaskedBatch:
         # Answers are thousands of calls of a microsecond: two threads at it would wait for Python's lock and
         # little else. One answers while others read their masks back, in calls that are long.
         self._turn = Lock()
-        self.codes = dict(zip(masks.sought, each(self._codes, list(masks.sought)), strict=True))
+        sought = list(masks.sought)
+        # A pool of threads takes longer to start than a few rows to code.
+        codes = each(self._codes, sought) if columns.rows > FEW_ROWS else list(map(self._codes, sought))
+        self.codes = dict(zip(sought, codes, strict=True))
 
-    def hits(self, start: int, stop: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Give the rows, from start to stop, where each condition is true, and where it is unknown."""
+    def hits(self, start: int, stop: int, roots: Sequence[int]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Give the rows, from start to stop, where each of these is true, and where it is unknown."""
         block = MaskedBlock(self, start, stop)
         with self._turn, np.errstate(all="ignore"):
-            answers = [block.bits(root) for root in self.masks.roots]
+            answers = [block.bits(root) for root in roots]
         true = [NOWHERE] * len(answers)
         unknown = list(true)
         held = [number for number, (where, _) in enumerate(answers) if where is not block.none]

@@ -83,6 +83,11 @@ class Plan:
         self.roots = [self._keys[root] for root in roots]
         self.shared = self._meet(roots)
 
+    @property
+    def keys(self) -> Keys:
+        """The numbers of nodes; of other nodes too, once they are asked for."""
+        return self._keys
+
     def number(self, node: Node) -> int:
         """Give the number of a node of one of the roots."""
         return self._keys[node]

@@ -173,7 +173,7 @@ class _Reader:
 
 def unused(filters: Filters) -> Sequence[NamedExpression]:
     """Give the variables of a file that nothing in it uses."""
-    used = set(_USED.findall(filters.document.text))
+    used = set(_USED.findall(filters.document.text)) if filters.variables else set()
     return [written for written in filters.variables if written.name not in used]
 
 

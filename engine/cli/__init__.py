@@ -1,13 +1,26 @@
-"""The command line: one thin file a command. `main` is what the `tandem` script runs."""
+"""The command line: one thin file a command. `script` is what the `tandem` script runs."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["main"]
+__all__ = ["main", "script"]
+
+RARELY = 50_000
+"""Objects made between two looks of the garbage collector: what is imported and read is no garbage."""
+
+
+def script() -> int:
+    """Run `tandem` as a process of its own; gives its exit code."""
+    gc.set_threshold(RARELY, 10, 10)
+    code = main()
+    # The process ends: to look through all it has made for garbage would take longer than many a command.
+    gc.freeze()
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import cast
 
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report
@@ -49,17 +50,14 @@ def report_firing(
 def report_ranges(report: Report, rules: tuple[CheckedRule, ...], space: Space) -> None:
     """Report comparisons that come out the same for every value that the field may hold."""
     variables = {variable.name: variable for variable in report.checked.variables}
-    for rule in rules:
+    settled = {number: verdict for number, atom in space.atoms.items() if (verdict := _settled(atom, space))}
+    for rule in rules if settled else ():
         for node in _tests(rule.condition.node):
-            atom = space.atom(node)
-            if atom is None or atom.word in ("missing", "outcome"):
-                continue
-            field = space.nodes[atom.axis]
-            if isinstance(field, Name) and field.type != BOOL:
-                verdict = _settled(atom, space)
-                if verdict:
-                    message = f"{spell(node)} is {verdict}: {_range(variables[field.name])}"
-                    report.in_condition(rule, node, "out-of-range", WARNING, message)
+            verdict = settled.get(space.number(node), "")
+            if verdict:
+                field = cast(Name, space.nodes[space.atoms[space.number(node)].axis])
+                message = f"{spell(node)} is {verdict}: {_range(variables[field.name])}"
+                report.in_condition(rule, node, "out-of-range", WARNING, message)
 
 
 def report_row_by_row(report: Report, rules: tuple[CheckedRule, ...]) -> None:
@@ -108,7 +106,10 @@ def _tests(node: Node) -> list[Node]:
 
 
 def _settled(atom: Atom, space: Space) -> str:
-    """Say that a test is never or always true of a value that is there, or nothing."""
+    """Say that a test of a field is never or always true of a value that is there, or nothing."""
+    field = space.nodes[atom.axis]
+    if atom.word in ("missing", "outcome") or not isinstance(field, Name) or field.type == BOOL:
+        return ""
     cells = space.cells[atom.axis]
     true = space.part(atom)[0]
     if atom.word == "among" and not atom.value:

@@ -29,7 +29,7 @@ from rules.analysis.wants import UNKNOWN, Want
 from rules.analysis.wants import subjects as subjects_of
 from rules.cases import CaseResult, case_results
 from rules.checked_rules import CheckedRules
-from rules.expression import ListName, walk
+from rules.columnar import Conditions, conditions
 from rules.findings import Finding
 
 SEED = 7
@@ -48,6 +48,7 @@ def analyse(
     *,
     now: datetime | None = None,
     results: Mapping[str, Sequence[CaseResult]] | None = None,
+    evaluator: Conditions | None = None,
     solve: bool = True,
     notes: bool = True,
     seed: int = SEED,
@@ -55,16 +56,18 @@ def analyse(
     """Analyse rules that checked.
 
     Exceptions that have expired by `now` are reported, if it is given. `results` are those of the inline
-    tests, if they are known already. With `solve`, a solver is asked what cells leave open, if it is
-    installed; `notes` adds what need not be changed. The same rules and seed give the same analysis.
+    tests, and `evaluator` holds the conditions in order, if these are there already. With `solve`, a solver
+    is asked what cells leave open, if it is installed; `notes` adds what need not be changed. The same rules
+    and seed give the same analysis.
     """
-    results = case_results(checked) if results is None else results
-    report = Report(checked)
     rules = checked.rules
     lists = checked.list_entries
-    space = Space([rule.condition.node for rule in rules], checked.variables, lists)
+    evaluator = evaluator or conditions([rule.condition for rule in rules], lists)
+    results = case_results(checked, evaluator) if results is None else results
+    report = Report(checked)
+    space = Space([rule.condition.node for rule in rules], checked.variables, lists, evaluator.keys)
     subjects = subjects_of(checked)
-    facts = Facts([rule.condition for rule in rules], space, checked.variables, lists, seed)
+    facts = Facts([rule.condition for rule in rules], space, checked.variables, evaluator, seed)
     questioner = Questioner([rule.condition for rule in rules], space, facts, lists, _solver(checked, solve))
     aims: list[Formula] = [questioner.formula(one.fires) for one in subjects]
     aims += [questioner.formula(Want(one.number, UNKNOWN)) for one in unstated(report, subjects)]
@@ -93,7 +96,7 @@ def _solver(checked: CheckedRules, solve: bool) -> Any:
 def _used_lists(checked: CheckedRules) -> frozenset[str]:
     read = [one for rule in checked.rules for one in rule.expressions]
     read += [one for table in checked.tables for one in table.reads]
-    found = {node.name for expression in read for node in walk(expression.node) if isinstance(node, ListName)}
+    found = {name for expression in read for name in expression.lists}
     in_cells = {
         cell.list for table in checked.tables for column in table.cells for cell in column if cell.list
     }

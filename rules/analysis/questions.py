@@ -63,16 +63,15 @@ class Questioner:
     def _made(self, want: Want) -> Formula:
         node = self._expressions[want.condition].node
         space = self._space
-        held, failed = space.true(node), space.false(node)
-        if want.result == TRUE:
-            return held
-        if want.result == FALSE:
-            return failed
+        if want.result in (TRUE, NOT_TRUE):
+            held = space.true(node)
+            return held if want.result == TRUE else opposite(held, space.full)
+        if want.result in (FALSE, NOT_FALSE):
+            failed = space.false(node)
+            return failed if want.result == FALSE else opposite(failed, space.full)
         if want.result == UNKNOWN:
             return space.unknown(node)
-        if want.result == NOT_TRUE:
-            return opposite(held, space.full)
-        return opposite(failed, space.full) if want.result == NOT_FALSE else some(held, failed)
+        return some(space.true(node), space.false(node))
 
     @property
     def full(self) -> list[int]:

@@ -89,18 +89,23 @@ class _Operand:
 class Space:
     """The axes of a set of conditions, and their formulas.
 
-    `lists` has the entries of each list; one of more than a hundred thousand is not looked into.
+    `lists` has the entries of each list; one of more than a hundred thousand is not looked into. `keys` are
+    the conditions' numbers, where they have some.
     """
 
     def __init__(
-        self, conditions: Iterable[Node], variables: Sequence[Variable], lists: Mapping[str, Anything]
+        self,
+        conditions: Iterable[Node],
+        variables: Sequence[Variable],
+        lists: Mapping[str, Anything],
+        keys: Keys | None = None,
     ) -> None:
         self.nodes: list[Node] = []  # of each axis
         self.atoms: dict[int, Atom] = {}  # by number of the test
         self._variables = {variable.name: variable for variable in variables}
         self._lists = lists
         self._entries: dict[tuple[str, str], frozenset[Anything] | None] = {}
-        self._keys = _Numbers()
+        self._keys = Keys() if keys is None else keys
         self._axes: dict[int, int] = {}
         self._domains: list[Domain] = []
         self._true: dict[int, Formula] = {}
@@ -128,6 +133,10 @@ class Space:
     def axis(self, node: Node) -> int | None:
         """Give the axis of a field or term, if it is one."""
         return self._axes.get(self._keys[node])
+
+    def number(self, node: Node) -> int:
+        """Give the number that nodes of its structure have."""
+        return self._keys[node]
 
     def atom(self, node: Node) -> Atom | None:
         """Give the test that a node is, if it is one."""
@@ -300,21 +309,6 @@ class Space:
             self._domains.append(domain)
             self.nodes.append(node)
         return self._axes[key]
-
-
-class _Numbers(Keys):
-    """Numbers for nodes, each node object looked at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._known: dict[int, tuple[Node, int]] = {}
-
-    def __getitem__(self, node: Node) -> int:
-        known = self._known.get(id(node))
-        if known is None:
-            # The node is kept with its number, so that its id is not given to another.
-            known = self._known[id(node)] = (node, super().__getitem__(node))
-        return known[1]
 
 
 def _size(node: Node) -> int:

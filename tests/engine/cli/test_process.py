@@ -54,6 +54,20 @@ def test_score_imports_no_training_library(fitted: Path, tmp_path: Path) -> None
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
+def test_check_imports_no_model_runtime(project: Path) -> None:
+    """Nor does it with test files, whose cases give the scores."""
+    (project / "tests").mkdir()
+    case = "{name: old, given: {age: 70, scores: {risk: 0.1}}, expect: accept}"
+    (project / "tests" / "loans_test.yaml").write_text(f"cases:\n  - {case}\n")
+    program = (
+        "import sys; from engine.cli import main\n"
+        f"code = main(['check', {str(project)!r}])\n"
+        "print(code, [m for m in ('onnxruntime', 'torch', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
 def test_output_into_a_pipe_has_no_colours(fitted: Path) -> None:
     """And a JSON answer is one object and nothing else."""
     for command in (["show"], ["list"], ["log"]):
