@@ -66,15 +66,10 @@ class Gaps:
 
 def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 20) -> Overlaps:
     """Find rows that hold on one record; `most` of them are given with such a record."""
-    domain = _Domain(table, variables, lists)
-    together = [(1 << domain.rows) - 1] * domain.rows
-    for column in domain.columns:
-        beside = column.together()
-        if beside is None:
-            return Overlaps((), 0, cut_off=True)
-        for rows, bits in beside:
-            for row in rows:
-                together[row] &= bits
+    domain = Domain(table, variables, lists)
+    together = domain.together()
+    if together is None:
+        return Overlaps((), 0, cut_off=True)
     found: list[Overlap] = []
     pairs = undecided = 0
     for row, bits in enumerate(together):
@@ -103,7 +98,7 @@ def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, mo
     """Find records without missing values on which no row holds, at a time at which the table does."""
     if table.timed and len(set(table.cells[-1])) == 1:
         table = replace(table, inputs=table.inputs[:-1], cells=table.cells[:-1])
-    domain = _Domain(table, variables, lists)
+    domain = Domain(table, variables, lists)
     columns = sorted(domain.columns, key=lambda column: column.pieces.share)
     cuts = [Cuts(column.pieces) for column in columns]
     seen: list[set[tuple[int, int]]] = [set() for _ in columns]
@@ -138,7 +133,7 @@ def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, mo
     return Gaps(tuple(found), undecided, cut_off=bool(pending))
 
 
-class _Domain:
+class Domain:
     """The inputs of a table with the values that they may take."""
 
     def __init__(self, table: CheckedTable, variables: Sequence[Variable], lists: Lists) -> None:
@@ -149,12 +144,24 @@ class _Domain:
         for place, (kind, cells) in enumerate(table_columns(table)):
             node = table.inputs[place].node if place < len(table.inputs) else None
             variable = known.get(node.name) if isinstance(node, Name) else None
-            self.columns.append(_Column(kind, cells, variable))
+            self.columns.append(Column(kind, cells, variable))
         collecting = replace(table, table=replace(table.table, hit_policy="collect"))
         self._run = TableRun(collecting, lists, ())
         self.tried = 0
         names = sorted({name for one in table.inputs for name in one.variables})
         self._blank: dict[str, Any] = dict.fromkeys(names)
+
+    def together(self) -> list[int] | None:
+        """Give for each row, as bits, those that may hold where it does; None where that takes too long."""
+        found = [(1 << self.rows) - 1] * self.rows
+        for column in self.columns:
+            beside = column.together()
+            if beside is None:
+                return None
+            for rows, bits in beside:
+                for row in rows:
+                    found[row] &= bits
+        return found
 
     def witness(self, codes: Sequence[Sequence[int]], rows: Sequence[int]) -> Mapping[str, Any] | None:
         """Give a record with one of the codes in every column, on which these rows hold; or none, without."""
@@ -165,7 +172,15 @@ class _Domain:
                 return record
         return None
 
-    def gap(self, columns: Sequence[_Column], chosen: Sequence[int]) -> Mapping[str, Any] | None:
+    def opened(self, codes: Sequence[Sequence[int]], row: int) -> Mapping[str, Any] | None:
+        """Give a record with one of the codes in every column, on which a row is open; or none."""
+        for record in self._candidates(codes):
+            self.tried += 1
+            if row in self._run.record(record)[1]:
+                return record
+        return None
+
+    def gap(self, columns: Sequence[Column], chosen: Sequence[int]) -> Mapping[str, Any] | None:
         """Give a record with the codes chosen for the first of these columns, on which no row holds."""
         by_column = {id(column): [code] for column, code in zip(columns, chosen, strict=False)}
         codes: list[Sequence[int]] = []
@@ -202,7 +217,7 @@ class _Impossible:
 _IMPOSSIBLE = _Impossible()
 
 
-class _Column:
+class Column:
     """One column: its cells, their pieces, and which of those a record can be in."""
 
     def __init__(self, kind: str, cells: Sequence[Cell], variable: Variable | None) -> None:

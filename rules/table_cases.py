@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rules.cases import FIRE, NONE, SHADOW, SUPPRESSED, UNKNOWN, given_values
 from rules.checked_rules import CheckedCase, CheckedRules
@@ -37,8 +39,18 @@ def check_table_cases(
     return tuple(cases), problems
 
 
-def run_table_cases(table: CheckedTable, checked: CheckedRules) -> Iterator[Problem]:
-    """Run the tests of one table, on the table alone, and give those that fail as problems."""
+@dataclass(frozen=True)
+class TableResult:
+    """What one test of a table gave: its values, what it may be called, the rows (places) that fired."""
+
+    case: CheckedCase
+    values: Mapping[str, Any]
+    got: Sequence[str]
+    rows: tuple[int, ...]
+
+
+def table_results(table: CheckedTable, checked: CheckedRules) -> Iterator[TableResult]:
+    """Run the tests of one table, on the table alone."""
     if not table.cases:
         return
     from rules.scalar import compile_conditions
@@ -51,17 +63,24 @@ def run_table_cases(table: CheckedTable, checked: CheckedRules) -> Iterator[Prob
     for case in table.cases:
         values = {**missing, **case.values}
         hit, opened = run.record(values)
+        rows = (*hit, *(opened if table.table.on_unknown != "skip" else ()))
         got = _results(table, hit, opened)
-        if FIRE in got and table.suppressions and exceptions(values)[0]:
-            got = [SUPPRESSED]
-        elif FIRE in got and rollout and values[rollout.key] is not None and not rollout.holds(values):
-            got = [SHADOW]
-        if case.expect not in got:
-            shown = ", ".join(got[:SHOWN])
-            absent = sorted(name for name in missing if values[name] is None)
+        if rows and table.suppressions and exceptions(values)[0]:
+            got, rows = [SUPPRESSED], ()
+        elif rows and rollout and values[rollout.key] is not None and not rollout.holds(values):
+            got, rows = [SHADOW], ()
+        yield TableResult(case, values, got, rows)
+
+
+def run_table_cases(table: CheckedTable, checked: CheckedRules) -> Iterator[Problem]:
+    """Give the tests of one table that fail as problems."""
+    for result in table_results(table, checked):
+        if result.case.expect not in result.got:
+            shown = ", ".join(result.got[:SHOWN])
+            absent = sorted(name for name, value in result.values.items() if value is None)
             hint = f"missing here: {', '.join(absent)}" if absent else ""
-            message = f"test of '{table.id}' failed: expected {case.expect}, got {shown}"
-            yield table.document.problem((*case.path, "expect"), message, hint)
+            message = f"test of '{table.id}' failed: expected {result.case.expect}, got {shown}"
+            yield table.document.problem((*result.case.path, "expect"), message, hint)
 
 
 def _results(table: CheckedTable, hit: tuple[int, ...], opened: tuple[int, ...]) -> list[str]:

@@ -15,8 +15,10 @@ from engine.cli.options import HERE, AsJson
 
 if TYPE_CHECKING:
     from engine.checkup import Checkup
+    from rules.analysis.coverage import RuleCoverage
 
 LOOK_SECONDS = 0.2
+ROWS_SHOWN = 20
 
 
 def command(
@@ -118,7 +120,7 @@ def _complain_of(found: Checkup) -> None:
 
 def _show_coverage(found: Checkup) -> None:
     """Print a row for each rule, the totals, and each result of a test that was never seen."""
-    from engine.cli.console import heading, say, say_table
+    from engine.cli.console import heading, say_table
 
     heading("coverage")
     covered = found.coverage or ()
@@ -130,12 +132,25 @@ def _show_coverage(found: Checkup) -> None:
     fire, rest = sum(one.fires for one in covered), sum(one.rests for one in covered)
     tests = sum(one.tests for one in covered)
     rows.append([f"all {len(covered):,}", tests, f"{fire:,}", f"{rest:,}", f"{total:,}/{of:,}"])
-    say_table(["rule", "tests", "fires", "does not", "branches"], rows)
+    say_table(["rule or table", "tests", "fires", "does not", "branches"], rows)
     for one in covered:
-        for branch in one.branches:
-            for missed in branch.missed if one.tests else ():
-                word = "true" if missed else "false"
-                say(f"{one.file}:{branch.line}:{branch.column}: no test has {branch.text} {word}")
+        if one.tests:
+            _show_missed(one)
+
+
+def _show_missed(one: RuleCoverage) -> None:
+    """Print each result of a rule's tests, or row of a table, that was never seen; of rows the first few."""
+    from engine.cli.console import say
+
+    rows = [branch for branch in one.branches if branch.file and branch.missed]
+    for branch in rows[:ROWS_SHOWN]:
+        say(f"{branch.file}:{branch.line}:{branch.column}: no test makes the row {branch.text} fire")
+    if len(rows) > ROWS_SHOWN:
+        say(f"{len(rows) - ROWS_SHOWN:,} more rows of {one.rule} that no test makes fire (--json lists them)")
+    for branch in one.branches:
+        for missed in () if branch.file else branch.missed:
+            word = "true" if missed else "false"
+            say(f"{one.file}:{branch.line}:{branch.column}: no test has {branch.text} {word}")
 
 
 def _watch(project: Path, check: Any) -> None:

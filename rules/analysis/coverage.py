@@ -1,4 +1,7 @@
-"""What the inline tests cover: rules seen to fire and not to, and each test of a condition seen both ways."""
+"""What the inline tests cover: rules seen to fire and not to, and each test of a condition seen both ways.
+
+Of a table, what is to be seen is that each row fires.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from rules.analysis.report import place_of
 from rules.analysis.space import Space
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule, CheckedRules
+from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, Call, Literal, Node
 from rules.scalar import compile_value
 from rules.spelling import spell
+from rules.table_cases import table_results
 
 _LOGIC = ("logical_not", "logical_and", "logical_or", "conditional")
 
@@ -30,6 +35,7 @@ class Branch:
     column: int
     seen: frozenset[bool | None]
     possible: frozenset[bool]
+    file: str = ""  # of a row of a CSV file
 
     @property
     def missed(self) -> tuple[bool, ...]:
@@ -39,7 +45,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class RuleCoverage:
-    """What the tests of one rule show of it."""
+    """What the tests of one rule, or of one table, show of it."""
 
     rule: str
     file: str
@@ -61,10 +67,35 @@ class RuleCoverage:
 
 
 def measure(checked: CheckedRules, results: Mapping[str, Sequence[CaseResult]]) -> tuple[RuleCoverage, ...]:
-    """Give the coverage of every rule, in file order; `results` are those of the inline tests."""
+    """Give the coverage of every rule and table, in order; `results` are those of the rules' inline tests."""
     lists: Mapping[str, Any] = checked.list_entries
     space = Space([rule.condition.node for rule in checked.rules], checked.variables, lists)
-    return tuple(_of_rule(rule, results.get(rule.id, ()), space, lists) for rule in checked.rules)
+    return tuple(
+        _of_table(member, checked)
+        if isinstance(member, CheckedTable)
+        else _of_rule(member, results.get(member.id, ()), space, lists)
+        for member in checked.members()
+    )
+
+
+def _of_table(table: CheckedTable, checked: CheckedRules) -> RuleCoverage:
+    """Give the coverage of a table: each row is a branch that a test has made fire, or not."""
+    results = list(table_results(table, checked))
+    fired = {row for result in results for row in result.rows}
+    branches = []
+    for row, name in enumerate(table.ids):
+        at = table.table.problem(table.document, row, "id", 0, "")
+        seen = frozenset({True} if row in fired else ())
+        branches.append(Branch(name, at.line, at.column, seen, frozenset({True}), at.file))
+    return RuleCoverage(
+        rule=table.id,
+        file=table.document.file,
+        line=table.document.position((*table.table.path, "id"))[0],
+        tests=len(results),
+        fires=bool(fired),
+        rests=any(not result.rows for result in results),
+        branches=tuple(branches),
+    )
 
 
 def _of_rule(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any as Anything
 
 from rules.analysis.cells import Cells, Domain, members
+from rules.analysis.constants import folded
 from rules.analysis.formula import ALWAYS, NEVER, Formula, In, every, opposite, some
 from rules.expression import (
     BOOL,
@@ -109,7 +110,8 @@ class Space:
         self._axes: dict[int, int] = {}
         self._domains: list[Domain] = []
         self._true: dict[int, Formula] = {}
-        for condition in conditions:
+        self._folded: dict[int, tuple[Node, Node]] = {}
+        for condition in map(self._fold, conditions):
             if _size(condition) > MOST_TESTS:
                 self.atoms[self._keys[condition]] = self._outcome(condition)
             else:
@@ -119,11 +121,11 @@ class Space:
 
     def true(self, node: Node) -> Formula:
         """Give where a condition is true."""
-        return self._formula(node, True)
+        return self._formula(self._fold(node), True)
 
     def false(self, node: Node) -> Formula:
         """Give where a condition is false."""
-        return self._formula(node, False)
+        return self._formula(self._fold(node), False)
 
     def unknown(self, node: Node) -> Formula:
         """Give where a condition is neither."""
@@ -132,7 +134,7 @@ class Space:
 
     def axis(self, node: Node) -> int | None:
         """Give the axis of a field or term, if it is one."""
-        return self._axes.get(self._keys[node])
+        return self._axes.get(self._keys[self._fold(node)])
 
     def number(self, node: Node) -> int:
         """Give the number that nodes of its structure have."""
@@ -140,7 +142,7 @@ class Space:
 
     def atom(self, node: Node) -> Atom | None:
         """Give the test that a node is, if it is one."""
-        return self.atoms.get(self._keys[node])
+        return self.atoms.get(self._keys[self._fold(node)])
 
     def part(self, atom: Atom) -> tuple[int, int]:
         """Give the cells of its axis in which a test is true, and those in which it is false."""
@@ -154,6 +156,16 @@ class Space:
             found |= cells.missing if atom.null else 0
             return found, cells.full & ~found
         return found, cells.present & ~found
+
+    def _fold(self, node: Node) -> Node:
+        """Give a node with its constant parts worked out."""
+        known = self._folded.get(id(node))
+        if known is None:
+            known = self._folded[id(node)] = (
+                node,
+                folded(node),
+            )  # kept, so that its id is not given to another
+        return known[1]
 
     def _formula(self, node: Node, wanted: bool) -> Formula:
         key = self._keys[node] * 2 + wanted

@@ -18,6 +18,7 @@ from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression
 from rules.findings import ERROR, NOTE, WARNING
 from rules.table_analysis import Overlap, gaps, overlaps
+from rules.table_wins import left_open, wins
 
 MOST_SHOWN = 20
 """Overlaps told of one table."""
@@ -39,6 +40,8 @@ def report_tables(report: Report, *, notes: bool) -> None:
             _report_overlaps(report, table)
         elif policy in ("first", "priority") and notes:
             _report_settled(report, table)
+        _report_wins(report, table)
+        _report_unstated(report, table)
         if policy in ("unique", "first") and notes:
             _report_gaps(report, table, asking)
 
@@ -102,6 +105,59 @@ def _report_settled(report: Report, table: CheckedTable) -> None:
         report.open_at(table.document, (*table.table.path, "id"), "table-overlap", message)
 
 
+def _report_wins(report: Report, table: CheckedTable) -> None:
+    """Say which rows never hold, and which never win against the stronger rows that hold where they do."""
+    lists, written = report.checked.list_entries, table.table
+    found = wins(table, report.checked.variables, lists, report.checked.outcomes)
+    shown = found.never[:MOST_SHOWN]
+    for never in shown:
+        name = written.inputs[never.column].name
+        message = f"'{table.ids[never.row]}' can never hold: no value that '{name}' may have meets this cell"
+        hint = "change the cell, or delete the row"
+        hint += _and_more(len(found.never) - len(shown)) if never is shown[-1] else ""
+        placed = written.problem(table.document, never.row, name, 0, message, hint)
+        report.add(placed, "never-fires", WARNING)
+    undecided = found.undecided
+    for one in found.beaten:
+        confirmed = any(_holds(report, table, other, one.record) for other in one.by)
+        if not confirmed or not _holds(report, table, one.row, one.record):
+            undecided += 1
+            continue
+        names = listed(table.ids[other] for other in one.by)
+        does = "does too, and" if len(one.by) == 1 else "do between them, and each"
+        message = f"'{table.ids[one.row]}' never wins: wherever it holds, {names} {does} is stronger"
+        hint = "put it above, or delete it" if written.hit_policy == "first" else "raise it, or delete it"
+        hint += _and_more(found.more) if one is found.beaten[-1] else ""
+        placed = written.problem(table.document, one.row, "id", 0, message, hint)
+        report.add(placed, "shadowed", WARNING, one.record)
+    if undecided:
+        rows_ = "a row" if undecided == 1 else f"{undecided:,} rows"
+        message = f"whether {rows_} of '{table.id}' can win"
+        report.open_at(table.document, (*written.path, "id"), "shadowed", message)
+
+
+def _and_more(rows: int) -> str:
+    return f"; so it is with {rows:,} more row{'' if rows == 1 else 's'}" if rows else ""
+
+
+def _report_unstated(report: Report, table: CheckedTable) -> None:
+    """Report a table that decides the most severe outcome, may be open, and does not say what then."""
+    severest = report.checked.outcomes[-1:]
+    written = table.document.root["tables"][table.table.path[1]]
+    rows = [row for row, one in enumerate(table.table.rows) if one.decide in severest]
+    if not rows or "on_unknown" in written:
+        return
+    shown = left_open(table, report.checked.variables, report.checked.list_entries, rows[:MOST_ASKED])
+    for row, record in shown:
+        value = reference.evaluate(table.condition(row), record, report.checked.list_entries)
+        if value is reference.UNKNOWN or value is None:
+            message = f"'{table.ids[row]}' decides {severest[0]}, and a missing value leaves it open"
+            hint = "say what follows: 'on_unknown: skip', fire or review, for the table"
+            placed = table.table.problem(table.document, row, "decide", 0, message, hint)
+            report.add(placed, "on-unknown", WARNING, record)
+            return
+
+
 def _report_gaps(report: Report, table: CheckedTable, asking: _Asking) -> None:
     """Note once for a table that a record without a missing value finds no row."""
     found = gaps(table, report.checked.variables, report.checked.list_entries, most=MOST_GAPS)
@@ -119,10 +175,12 @@ def _report_gaps(report: Report, table: CheckedTable, asking: _Asking) -> None:
 
 def _confirmed(report: Report, table: CheckedTable, one: Overlap) -> bool:
     """Ask the reference evaluator whether both rows hold."""
-    lists = report.checked.list_entries
-    return all(
-        reference.evaluate(table.condition(row), one.record, lists) is True for row in (one.first, one.second)
-    )
+    return all(_holds(report, table, row, one.record) for row in (one.first, one.second))
+
+
+def _holds(report: Report, table: CheckedTable, row: int, record: Mapping[str, Any]) -> bool:
+    """Ask the reference evaluator whether a row holds."""
+    return reference.evaluate(table.condition(row), record, report.checked.list_entries) is True
 
 
 class _Asking:

@@ -126,3 +126,17 @@ def _until(stream: object, text: str, seconds: float = 60.0) -> str:
     while text not in read and time.monotonic() < end:
         read += stream.readline()  # type: ignore[attr-defined]
     return read
+
+
+def test_coverage_of_a_table_counts_the_rows_that_fire(project: Path, run: Run) -> None:
+    """Each row that no test makes fire is named, where it stands."""
+    (project / "rules" / "table.yaml").write_text(
+        "tables:\n  - id: ages\n    hit_policy: first\n    inputs: [age]\n    file: lists/ages.csv\n"
+        "    tests: [{given: {age: 30}, expect: adult}, {given: {age: 19}, expect: none}]\n"
+    )
+    (project / "lists" / "ages.csv").write_text("id,age,decide\nadult,[20..70),review\nold,>= 70,reject\n")
+    out = run("check", project, "--coverage")[1]
+    assert "lists/ages.csv:3:1: no test makes the row ages.old fire\n" in out
+    covered = json.loads(run("check", project, "--coverage", "--json")[1])["coverage"][-1]
+    assert (covered["rule"], covered["tests"], covered["fires"], covered["rests"]) == ("ages", 2, True, True)
+    assert [one["true"] for one in covered["branches"]] == [True, False]

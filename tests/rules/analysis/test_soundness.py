@@ -53,7 +53,8 @@ def comparisons() -> st.SearchStrategy[str]:
          "count in [1, 2.0, null]", "country == other", "country != other", "count == null", "amount != null"]
     )  # fmt: skip
     terms = st.sampled_from(
-        ["count + level > 2", "count * 2 == 4", "level - 1 < 0", "amount * 2.0 > 3.0", "size(country) == 2",
+        ["count + level > 2", "count * 2 == 4", "level - 1 < 0", "-7 / 2 == -4", "1 / 0 > 2", "count > 2 - 1",
+         "amount < 1.0 + 1.0", "amount * 2.0 > 3.0", "size(country) == 2",
          "count > level", "count == level", "amount > count", "10 / count > 4", "country.startsWith('G')",
          "country < 'G'", "amount + 1.0 <= 1.0", "double(count) == 1.0", "string(level) == '1'"]
     )  # fmt: skip

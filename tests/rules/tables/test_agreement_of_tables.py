@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules import table_index
@@ -16,11 +16,13 @@ from rules.analysis import analyse
 from rules.checked_rules import CheckedRules
 from rules.checked_tables import CheckedTable
 from rules.columnar import conditions
+from rules.expression import Name, Variable
 from rules.restore import restore_rules
 from rules.ruleset import RuleSet
 from rules.scalar import compile_conditions
 from rules.table_analysis import gaps, overlaps
 from rules.table_run import TableRun
+from rules.table_wins import wins
 from tests.rules.tables.small import (
     LISTS,
     OUTCOMES,
@@ -205,6 +207,60 @@ def test_what_check_says_of_tables_is_so(text: str, records: list[dict[str, Any]
             assert "table-overlap" in said
         if not true and not unknown and None not in record.values():
             assert "table-gap" in said
+
+
+BOUNDED = tuple(
+    Variable("count", "int", minimum=0, maximum=4) if one.name == "count" else one for one in VARIABLES
+)
+
+
+@given(
+    st.tuples(st.sampled_from(("first", "priority", "collect")), st.sampled_from(("skip", "fire"))).flatmap(
+        lambda drawn: tables(timed=True, hit_policy=drawn[0], on_unknown=drawn[1])
+    ),
+    st.lists(RECORDS.filter(lambda one: one["count"] in (None, 0, 1, 2, 3, 4)), min_size=20, max_size=60),
+)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+def test_rows_that_never_win_do_not(text: str, records: list[dict[str, Any]]) -> None:
+    """No record makes a row hit that is said never to; a copy of a stronger row is found, or undecided."""
+    checked = check(text, variables=BOUNDED, event_time="at")
+    (table,), lists = checked.tables, checked.list_entries
+    found = wins(table, BOUNDED, lists, OUTCOMES, most=100)
+    run = TableRun(table, lists, OUTCOMES)
+    lost = {one.row for one in (*found.never, *found.beaten)}
+    for record in records:
+        hit, opened = run.record(record)
+        acting = (*hit, *(opened if table.table.on_unknown == "fire" else ()))
+        assert not lost.intersection(acting)
+    for one in found.beaten:
+        true = results(table, lists, dict(one.record))[0]
+        assert one.row in true
+        assert set(one.by) & set(true)
+    if table.table.hit_policy == "first":
+        copies = {
+            row
+            for row in range(len(table.ids))
+            for other in range(row)
+            if all(column[row] == column[other] for column in table.cells)
+        }
+        plain = all(isinstance(one.node, Name) for one in table.inputs) and not any(
+            cell.list for column in table.cells for cell in column
+        )
+        assert len(copies - lost) <= found.undecided or not plain
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_row_for_all_others_among_ten_thousand(last: bool) -> None:
+    """At the end it wins sometimes; at the head no other row ever does, and they are told or undecided."""
+    rows = [f"[{n}..{n + 1}),{n % 7},approve" for n in range(10_000)]
+    rows.insert(len(rows) if last else 0, "-,-,review")
+    head = "tables:\n  - {id: t, hit_policy: first, inputs: [amount, count], file: lists/t.csv}\n"
+    checked = check(head, {"lists/t.csv": ("amount,count,decide\n" + "\n".join(rows)).encode()})
+    found = wins(checked.tables[0], VARIABLES, checked.list_entries, OUTCOMES)
+    assert not found.never
+    assert len(found.beaten) + found.more + found.undecided == (0 if last else 10_000)
+    analysis = analyse(checked)
+    assert sum(one.code == "shadowed" for one in analysis.findings) == (0 if last else 20)
 
 
 @pytest.mark.parametrize("policy", ["unique", "first"])

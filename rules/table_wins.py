@@ -1,0 +1,216 @@
+"""Rows of a decision table that never hold, or never win: a checked table in, those rows out.
+
+Proof goes by the pieces of the inputs: a row is dead where none of its combinations of pieces is left by the
+stronger rows that hold. Inputs that depend on each other only make combinations that no record has, so that
+a proof holds all the same. Steps are counted, and rows that the bounds cut off are undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rules.cells import Cell
+from rules.checked_tables import CheckedTable
+from rules.expression import Variable
+from rules.pieces import Span
+from rules.scalar import Lists
+from rules.table_analysis import Column, Domain
+from rules.table_index import Cuts, positions
+from rules.table_rank import row_strength
+
+MOST_STEPS = 300_000
+ROW_STEPS = 5_000
+
+
+@dataclass(frozen=True)
+class Never:
+    """A row, by its place, that never holds: no value that its input may have meets the cell in a column."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Beaten:
+    """A row that never wins: wherever it holds, one of these stronger rows does. The record shows it."""
+
+    row: int
+    by: tuple[int, ...]
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wins:
+    """What was found, in the order of the table, and how many rows stayed undecided.
+
+    Of the rows that never win the first are shown; `more` are proven and not shown.
+    """
+
+    never: tuple[Never, ...]
+    beaten: tuple[Beaten, ...]
+    more: int = 0
+    undecided: int = 0
+
+
+def wins(
+    table: CheckedTable,
+    variables: Sequence[Variable],
+    lists: Lists,
+    outcomes: Sequence[str],
+    *,
+    most: int = 20,
+) -> Wins:
+    """Find the rows that never hold; of a table that lets one row win, those that never do too.
+
+    Up to `most` of these are given with a record.
+    """
+    domain = Domain(table, variables, lists)
+    never = tuple(_never(domain, table))
+    if table.table.hit_policy not in ("first", "priority"):
+        return Wins(never, ())
+    together = domain.together()
+    if together is None:
+        return Wins(never, (), undecided=domain.rows)
+    search = _Search(domain, table, outcomes, together)
+    beaten: list[Beaten] = []
+    more = undecided = 0
+    dead = {one.row for one in never}
+    for row in range(domain.rows):
+        by = () if row in dead else search.beaten_by(row)
+        if by is None:
+            undecided += 1
+        elif by and len(beaten) >= most:
+            more += 1
+        elif by:
+            record = search.shown(row, by)
+            if record is None:
+                undecided += 1
+            else:
+                beaten.append(Beaten(row, by, record))
+    return Wins(never, tuple(beaten), more, undecided)
+
+
+def left_open(
+    table: CheckedTable, variables: Sequence[Variable], lists: Lists, rows: Sequence[int]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give of these rows those that a missing value leaves open, each with a record that shows it."""
+    domain = Domain(table, variables, lists)
+    for row in rows:
+        for place, column in enumerate(domain.columns):
+            cell, missing = column.cells[row], column.pieces.missing
+            if column.variable is None or not column.variable.nullable:
+                continue
+            if column.pieces.on_missing(cell) is None:
+                codes = [one.common(one.cells[row], one.cells[row]) for one in domain.columns]
+                codes[place] = [missing]
+                record = domain.opened(codes, row)
+                if record is not None:
+                    yield row, record
+                    break
+
+
+def _never(domain: Domain, table: CheckedTable) -> Iterator[Never]:
+    """Give the rows with a cell that no value meets, which the schema lets the input have."""
+    dead: dict[int, int] = {}
+    acts = table.table.on_unknown != "skip"
+    for place, column in enumerate(domain.columns[: len(table.table.inputs)]):
+        if column.variable is None:
+            continue
+        for cell, rows in column.pieces.groups.items():
+            opens = acts and column.variable.nullable and column.pieces.on_missing(cell) is None
+            if cell.tests and not column.spans(cell) and not opens:
+                for row in rows:
+                    dead.setdefault(row, place)
+    yield from (Never(row, dead[row]) for row in sorted(dead))
+
+
+class _Search:
+    """Looks for a combination of pieces on which a row holds and no stronger one does."""
+
+    def __init__(
+        self, domain: Domain, table: CheckedTable, outcomes: Sequence[str], together: Sequence[int]
+    ) -> None:
+        self._domain, self._together = domain, together
+        # Where an open row acts, one that is open wins over weaker ones as one that holds does.
+        self._open_acts = table.table.on_unknown != "skip"
+        self._cuts = [Cuts(column.pieces) for column in domain.columns]
+        rows, policy = table.table.rows, table.table.hit_policy
+        strengths = [(row_strength(policy, row, place, outcomes), place) for place, row in enumerate(rows)]
+        self._stronger = [0] * len(rows)
+        before = 0
+        for _, place in sorted(strengths):
+            self._stronger[place] = before
+            before |= 1 << place
+        self._left = MOST_STEPS
+
+    def beaten_by(self, row: int) -> tuple[int, ...] | None:
+        """Give the stronger rows that leave nothing of a row; none where it may win, None if undecided."""
+        beside = self._stronger[row] & self._together[row]
+        if not beside:
+            return ()
+        columns = self._domain.columns
+        codes = [self._codes(column, column.cells[row]) for column in columns]
+        # What has fewer combinations goes first.
+        order = sorted(range(len(columns)), key=lambda place: len(columns[place].pieces.points))
+        pending: list[tuple[int, int]] = [(0, beside)]
+        seen: set[tuple[int, int]] = set()
+        spent = 0
+        while pending:
+            level, left = pending.pop()
+            if not left:
+                return ()
+            if level == len(order) or (level, left) in seen:
+                continue  # on this combination a stronger row holds
+            seen.add((level, left))
+            place = order[level]
+            steps = self._steps(place, left, codes[place])
+            following = {left & self._held(columns[place], code) for code in steps}
+            cost = len(steps) + left.bit_count() // 4 + 1
+            spent, self._left = spent + cost, self._left - cost
+            if spent > ROW_STEPS or self._left <= 0:
+                return None
+            # The fewest rows come to lie on top: a way out is found soon.
+            pending += [(level + 1, one) for one in sorted(following, key=int.bit_count, reverse=True)]
+        return tuple(positions(beside, self._domain.rows).tolist())
+
+    def shown(self, row: int, by: Sequence[int]) -> Mapping[str, Any] | None:
+        """Give a record on which a row and one of those that beat it hold."""
+        columns = self._domain.columns
+        for other in by:
+            codes = [column.common(column.cells[row], column.cells[other]) for column in columns]
+            record = self._domain.witness(codes, (row, other))
+            if record is not None:
+                return record
+        return None
+
+    def _codes(self, column: Column, cell: Cell) -> list[Span]:
+        """Give the pieces, as spans, on which a cell holds (or is open, where that acts)."""
+        pieces = column.pieces
+        spans = [(first, end) for first, end in pieces.spans(cell) if first < pieces.missing]
+        held = pieces.on_missing(cell)
+        nullable = column.variable is None or column.variable.nullable
+        if nullable and (held or (held is None and self._open_acts)):
+            spans.append((pieces.missing, pieces.missing + 1))
+        if column.variable is None and (not cell.tests or self._open_acts):
+            spans.append((pieces.error, pieces.error + 1))
+        return spans
+
+    def _steps(self, place: int, rows: int, spans: Sequence[Span]) -> list[int]:
+        """Give one code for each stretch of the spans on which nothing changes for these rows."""
+        column = self._domain.columns[place]
+        cuts = self._cuts[place].of(rows, self._domain.rows).tolist()
+        found = []
+        for first, end in spans:
+            starts = [first, *(cut for cut in cuts if first < cut < end)]
+            for start, stop in zip(starts, [*starts[1:], end], strict=True):
+                code = column.first_possible(start, stop)
+                if code is None and start >= column.pieces.missing:
+                    code = start
+                if code is not None:
+                    found.append(code)
+        return found
+
+    def _held(self, column: Column, code: int) -> int:
+        return column.pieces.open(code) if self._open_acts else column.pieces.true(code)
