@@ -109,6 +109,7 @@ def _covered(one: RuleCoverage) -> dict[str, Any]:
             "unknown": None in branch.seen,
             "missed": ["true" if missed else "false" for missed in branch.missed],
         }
+        | ({"file": branch.file} if branch.file else {})
         for branch in one.branches
     ]
     return {
