@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, figure
 from benchmarks.public import TABLES, Case, case
 from engine.evaluation.metrics import log_loss
 from engine.training.calibrate import NONE
-from engine.training.choose import Rows, choose
+from engine.training.choose import Rows, choose, margins_of
 from engine.training.learn import candidates_of, embed_rows, run_graph
 
 BINS = 15
@@ -59,7 +59,7 @@ def _before_and_after(given: Case) -> tuple[Judged, Judged]:
     chosen = choose(ran).chosen
     inputs = embedded.encoding.batch(test.fields)
     codes = test.codes["truth"]
-    margins = chosen.margins(Rows(run_graph(embedded.encoder, "embedding", inputs), codes, inputs))
+    margins = margins_of(chosen.fitted, Rows(run_graph(embedded.encoder, "embedding", inputs), codes, inputs))
     return tuple(_judged(one.probabilities(margins), codes) for one in (NONE, chosen.calibration))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.project.folder import read_lists, read_rules
@@ -28,10 +28,7 @@ def check_folder(
 
     Raises CheckFailed with every problem of every file; failed tests count where all else is right.
     """
-    checked = checked_folder(root, schema, scores, outcomes, event_time)
-    if failed := run_cases(checked):
-        raise CheckFailed(failed)
-    return checked
+    return check_files(read_rules(root), root, schema, scores, outcomes, event_time)
 
 
 def checked_folder(
@@ -42,8 +39,37 @@ def checked_folder(
     event_time: str | None = None,
 ) -> CheckedRules:
     """Check every rule file of a project, without running the tests inside them. Raises CheckFailed."""
+    return _checked(read_rules(root), root, schema, scores, outcomes, event_time)
+
+
+def check_files(
+    files: Mapping[str, bytes],
+    root: Path,
+    schema: Schema,
+    scores: Sequence[str],
+    outcomes: Sequence[str],
+    event_time: str | None = None,
+) -> CheckedRules:
+    """Check rule files that are given, with the lists of a project's folder, and run the tests inside them.
+
+    Raises CheckFailed as `check_folder` does.
+    """
+    checked = _checked(files, root, schema, scores, outcomes, event_time)
+    if failed := run_cases(checked):
+        raise CheckFailed(failed)
+    return checked
+
+
+def _checked(
+    files: Mapping[str, bytes],
+    root: Path,
+    schema: Schema,
+    scores: Sequence[str],
+    outcomes: Sequence[str],
+    event_time: str | None,
+) -> CheckedRules:
     return check_rules(
-        read_rules(root),
+        files,
         variables=schema.variables(),
         scores=tuple(scores),
         outcomes=tuple(outcomes),

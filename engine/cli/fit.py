@@ -12,21 +12,34 @@ from engine.cli.options import HERE, AsJson, Why
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
+    from engine.experiments.winner import Winner
     from engine.lifecycle.registry import Registry
+    from engine.project import Project
 
 
 def command(
     project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = HERE,
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="Fit the winner of an experiment.",
+            metavar="EXPERIMENT",
+            show_default=False,
+        ),
+    ] = "",
     why: Why = "",
     as_json: AsJson = False,
 ) -> None:
     """Fit the project: embedding, classifiers, policy and filters become one bundle, evaluated, named latest.
 
-    Where only rules changed, the model of the latest bundle is reused and this takes seconds.
+    Where only rules changed, the model of the latest bundle is reused and this takes seconds. With --from,
+    the winner of an experiment is fitted, to the digest that it had there; project.yaml stays as it is.
     """
     from engine.cli.console import complain, progress, say, say_json
     from engine.cli.headline import headline
     from engine.cli.tables import labelled_table
+    from engine.evaluation.looks import looked_at
     from engine.evaluation.report import notes
     from engine.lifecycle.names import Act, current_user
     from engine.lifecycle.registry import LATEST, Registry, short
@@ -35,23 +48,42 @@ def command(
     from engine.training.build import fit
 
     loaded = load_project(project)
+    winner = _winner(loaded, from_) if from_ else None
+    if winner is not None:
+        loaded = winner.project
     files = state(project)
     train = labelled_table(loaded, loaded.data.train, "train")
     test = labelled_table(loaded, loaded.data.test, "test") if loaded.data.test else None
     registry = Registry(loaded.registry)
     previous = _previous(registry)
+    if winner is not None:
+        winner.check(train, test)
+        for name in winner.other_rules():
+            complain(f"note: {name} is fitted as it was in the experiment; it has changed since")
     with progress("fitting", quiet=as_json) as tell:
-        bundle = fit(loaded, train, test, now=datetime.now(UTC), progress=tell, previous=previous)
+        rules = None if winner is None else winner.rules
+        bundle = fit(
+            loaded, train, test, now=datetime.now(UTC), progress=tell, previous=previous, rules=rules
+        )
+    if winner is not None:
+        winner.check_digest(bundle.digest)
     known = registry.has(bundle.digest)
     registry.put(bundle)
     act = Act("fitted", current_user(), datetime.now(UTC), why, files)
     registry.names.move(LATEST, bundle.digest, act)
     evaluation = bundle.json("evaluation.json")
+    look = looked_at(bundle, registry.root, "fit", datetime.now(UTC))
     reused = previous is not None and previous.parts["model/model.onnx"] == bundle.parts["model/model.onnx"]
     figures = headline(evaluation)
     if as_json:
         return say_json(
-            {"digest": bundle.digest, "new": not known, "model_reused": reused, "evaluation": evaluation}
+            {
+                "digest": bundle.digest,
+                "new": not known,
+                "model_reused": reused,
+                "looks": None if look is None else look.to_json(),
+                "evaluation": evaluation,
+            }
         )
     for note in notes(evaluation):
         complain(f"note: {note}")
@@ -62,7 +94,18 @@ def command(
     if figures:
         rows = f"{evaluation.get('rows', 0):,} {evaluation.get('source', 'rows')}"
         say(f"on {rows}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
+    if look is not None and look.bundles > 1:
+        say(f"{look.bundles} bundles were judged on these rows by now: the more, the more they flatter")
+    if winner is not None:
+        changed = ", ".join(f"{key}: {value}" for key, value in winner.changes.items())
+        say(f"your files are as they were; to keep what won, set {changed or 'nothing'}")
     return say("'tandem show' has the evaluation, 'tandem promote' makes it the champion")
+
+
+def _winner(project: Project, name: str) -> Winner:
+    from engine.experiments.winner import read_winner
+
+    return read_winner(project.root, name)
 
 
 def _previous(registry: Registry) -> Bundle | None:

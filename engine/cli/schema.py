@@ -1,4 +1,4 @@
-"""`tandem schema`: the JSON Schema of rule files, project.yaml and test files."""
+"""`tandem schema`: the JSON Schema of rule files, project.yaml, test files and sweeps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Kind(StrEnum):
     rules = "rules"
     project = "project"
     test = "test"
+    sweep = "sweep"
 
 
 def command(
@@ -26,7 +27,7 @@ def command(
 ) -> None:
     """Print the JSON Schema (2020-12) by which editors complete and check a kind of file.
 
-    'tandem init' puts all three under .tandem/ and names them in the files it writes.
+    'tandem init' puts them all under .tandem/ and names them in the files it writes.
     """
     from engine.cli.console import say
     from engine.files import write_whole

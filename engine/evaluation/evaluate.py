@@ -145,10 +145,12 @@ def _figures(
     return figures
 
 
-def _value(
+def values_of(
     project: Project, rows: Labelled, way: Deciding, outcomes: tuple[str, ...]
-) -> dict[str, Any] | None:
-    """The project's value expression over every row: total, mean, and the number of rows that have one."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """What the project's value expression gives for every row, `(n,)` float64, and where it gives anything,
+    `(n,)` bool; None for a project without one.
+    """
     expression = project.evaluation.value
     if expression is None:
         return None
@@ -159,8 +161,18 @@ def _value(
         **{f"label.{name}": _truth(project, name, codes) for name, codes in rows.codes.items()},
     }
     values, valid = columnar.value(expression, {}).evaluate(pa.RecordBatch.from_pydict(columns))
-    total = float(np.asarray(values, np.float64)[valid].sum())
-    counted = int(valid.sum())
+    return np.broadcast_to(np.asarray(values, np.float64), (rows.rows,)), np.broadcast_to(valid, (rows.rows,))
+
+
+def _value(
+    project: Project, rows: Labelled, way: Deciding, outcomes: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """The value of all rows: total, mean, and the number of rows that have one."""
+    worth = values_of(project, rows, way, outcomes)
+    if worth is None:
+        return None
+    values, valid = worth
+    total, counted = float(values[valid].sum()), int(valid.sum())
     return {"total": total, "per_row": total / counted if counted else None, "rows": counted}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.experiments.sweep import SWEEP_FILE
 from engine.project.folder import FILE, RULES, TESTS
 from engine.project.forms import PROJECT_FILE
 from rules.errors import CheckFailed, Problem
@@ -63,5 +64,5 @@ def format_file(path: Path) -> tuple[bytes, str]:
 def kind_of(document: Document) -> Shape:
     """Give the declared form of a file by the keys it has; that of a rule file where that is not clear."""
     keys = document.root if isinstance(document.root, dict) else {}
-    forms = (RULE_FILE, PROJECT_FILE, SUITE_FILE)
+    forms = (RULE_FILE, PROJECT_FILE, SUITE_FILE, SWEEP_FILE)
     return max(forms, key=lambda form: sum(key in form.keys for key in keys))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from engine.experiments.sweep import SWEEP_FILE
 from engine.project.forms import PROJECT_FILE
 from rules.forms import RULE_FILE
 from rules.shape import json_schema
@@ -12,11 +13,11 @@ from rules.suites import SUITE_FILE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = ".tandem"
-FORMS = {"rules": RULE_FILE, "project": PROJECT_FILE, "test": SUITE_FILE}
+FORMS = {"rules": RULE_FILE, "project": PROJECT_FILE, "test": SUITE_FILE, "sweep": SWEEP_FILE}
 
 
 def file_schema(kind: str) -> dict[str, Any]:
-    """Give the schema of rule files (`rules`), of project.yaml (`project`) or of test files (`test`)."""
+    """Give the schema of a kind of file: `rules`, `project` (project.yaml), `test` or `sweep`."""
     form = FORMS[kind]
     return {"$schema": DIALECT, "title": form.about, **json_schema(form)}
 

@@ -4,9 +4,10 @@ as one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from engine.bundle import Bundle
 from engine.decide import Runtime
 from engine.errors import InputError
 from engine.evaluation.evaluate import evaluate_rows
-from engine.ruleparts import check_folder, rule_parts
+from engine.project.folder import read_rules
+from engine.ruleparts import check_files, rule_parts
 from engine.training.repeats import warnings_of
 from engine.training.reuse import (
     EVALUATION,
@@ -33,8 +35,37 @@ from engine.training.targets import MISSING, check_codes, class_names, values_sh
 
 if TYPE_CHECKING:
     from engine.project import Project
+    from rules.checked_rules import CheckedRules
 
 Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a project learns from, read and shared out: `held_out` are the rows of a test table of its own.
+
+    data: fingerprints of the tables. versions: of the libraries that shape a model.
+    """
+
+    rows: Labelled
+    parts: Parts
+    held_out: Labelled | None
+    data: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    @property
+    def validation(self) -> Labelled:
+        return _part(self.rows, self.parts.validation)
+
+    def judged(self) -> tuple[Labelled, str]:
+        """The rows that an evaluation is of, and what they are called; validation rows where the project
+        holds no others out.
+        """
+        if self.held_out is not None:
+            return self.held_out, "test file"
+        if len(self.parts.test):
+            return _part(self.rows, self.parts.test), "test rows"
+        return self.validation, "validation rows (no test rows are held out)"
 
 
 def fit(
@@ -45,6 +76,7 @@ def fit(
     now: datetime,
     progress: Progress | None = None,
     previous: Bundle | None = None,
+    rules: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Fit a project.
 
@@ -55,37 +87,34 @@ def fit(
     now: the moment written as the bundle's.
     progress: called with what is being done and the share done, 0 to 1.
     previous: an earlier bundle, whose model is reused if the same data, settings and libraries made it.
+    rules: rule files by name, in place of those of the project's folder.
 
     Raises CheckFailed for rules with mistakes, InputError for data that cannot be learned from. Nothing is
     written.
     """
     tell = progress or _silent
     tell("checking rules", 0.0)
-    checked = check_folder(project.root, project.schema, project.scores, project.outcomes, project.event_time)
-    tell("reading rows", 0.01)
-    source = _name(project.data.train, "the training table")
-    rows, parts = _rows(project, train, source, test=test is None)
-    held_out = (
-        read_labelled(project, test, _name(project.data.test, "the test table")) if test is not None else None
+    checked = check_files(
+        read_rules(project.root) if rules is None else rules,
+        project.root,
+        project.schema,
+        project.scores,
+        project.outcomes,
+        project.event_time,
     )
-    data = {"train": fingerprint(train)} | ({} if test is None else {"test": fingerprint(test)})
-    versions = library_versions()
-    key = model_key(project, data, versions)
-    model, report = reusable(previous, key) or _learned(project, rows, parts, tell)
-    contents = {
-        **model,
-        **rule_parts(checked),
-        "schema.json": canonical_json(_schema(project)),
-        "policy.json": canonical_json(project.policy.to_json()),
-        "project.yaml": project.text,
-    }
+    tell("reading rows", 0.01)
+    prepared = prepare(project, train, test)
+    key = model_key(project, prepared.data, prepared.versions)
+    model, report = reusable(previous, key) or _learned(project, prepared, tell)
+    contents = contents_of(project, checked, model)
     lineage = {
         "made_by": "fit",
         "parent": previous.digest if previous else None,
         "project": project.name,
         "model_key": key,
-        "data": data,
-        "libraries": versions,
+        "data": prepared.data,
+        "test_rows": test_fingerprint(prepared),
+        "libraries": prepared.versions,
         "seed": {"embedding": project.embedding.seed, "split": project.split.seed},
     }
     tell("evaluating", 0.95)
@@ -93,11 +122,33 @@ def fit(
     if previous is not None and bundle.digest == previous.digest:
         # Fitted again from the same inputs, a bundle is not its own parent.
         lineage["parent"] = previous.lineage.get("parent")
-    evaluated = _evaluated(project, bundle, rows, parts, held_out)
+    evaluated = evaluated_on_test(project, bundle, prepared)
     evaluated["training"] = report
     written = json.dumps(evaluated, indent=1, ensure_ascii=False, allow_nan=False).encode()
     tell("done", 1.0)
     return Bundle.create(contents | {EVALUATION: written}, lineage=lineage, created=now)
+
+
+def prepare(project: Project, train: pa.Table, test: pa.Table | None = None) -> Prepared:
+    """Read the rows of a project and share them out. Raises InputError for what cannot be learned from."""
+    source = _name(project.data.train, "the training table")
+    rows, parts = _rows(project, train, source, test=test is None)
+    held_out = (
+        read_labelled(project, test, _name(project.data.test, "the test table")) if test is not None else None
+    )
+    data = {"train": fingerprint(train)} | ({} if test is None else {"test": fingerprint(test)})
+    return Prepared(rows, parts, held_out, data, library_versions())
+
+
+def contents_of(project: Project, checked: CheckedRules, model: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The parts of a bundle, all but its evaluation."""
+    return {
+        **model,
+        **rule_parts(checked),
+        "schema.json": canonical_json(_schema(project)),
+        "policy.json": canonical_json(project.policy.to_json()),
+        "project.yaml": project.text,
+    }
 
 
 def _silent(_: str, __: float) -> None:
@@ -151,12 +202,12 @@ def _times(project: Project, rows: Labelled) -> np.ndarray | None:
 
 
 def _learned(
-    project: Project, rows: Labelled, parts: Parts, progress: Progress
+    project: Project, prepared: Prepared, progress: Progress
 ) -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
     # torch and scikit-learn take seconds to import, and a rule edit needs neither.
     from engine.training.learn import learn
 
-    learned = learn(project, rows, parts, progress)
+    learned = learn(project, prepared.rows, prepared.parts, progress)
     return learned.parts, learned.report
 
 
@@ -174,21 +225,24 @@ def _schema(project: Project) -> dict[str, Any]:
     }
 
 
-def _evaluated(
-    project: Project, bundle: Bundle, rows: Labelled, parts: Parts, held_out: Labelled | None
-) -> dict[str, Any]:
+def evaluated_on_test(project: Project, bundle: Bundle, prepared: Prepared) -> dict[str, Any]:
     """Evaluate on test rows; where the project holds none out, on validation rows, and say so.
 
     `data` in the result is about the training table as a whole, the rest about the evaluated rows.
     """
-    if held_out is not None:
-        chosen, which = held_out, "test file"
-    elif len(parts.test):
-        chosen, which = _part(rows, parts.test), "test rows"
-    else:
-        chosen, which = _part(rows, parts.validation), "validation rows (no test rows are held out)"
+    chosen, which = prepared.judged()
     evaluation = evaluate_rows(Runtime.open(bundle), project, chosen, source=which).to_json()
-    return evaluation | {"data": rows.counts()}
+    return evaluation | {"data": prepared.rows.counts()}
+
+
+def test_fingerprint(prepared: Prepared) -> str | None:
+    """What names the test rows: of their own table, or by number of the training table; None without any."""
+    if "test" in prepared.data:
+        return prepared.data["test"]
+    if not len(prepared.parts.test):
+        return None
+    numbers = hashlib.sha256(prepared.parts.test.tobytes()).hexdigest()
+    return "sha256:" + hashlib.sha256(f"{prepared.data['train']} {numbers}".encode()).hexdigest()
 
 
 def _part(rows: Labelled, numbers: np.ndarray) -> Labelled:

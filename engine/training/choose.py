@@ -8,8 +8,9 @@ whose exported graph differs from scikit-learn on those rows is out of the runni
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from embeddings.encode import Encoding
 from engine.errors import TandemError
 from engine.training.calibrate import Calibration, best_calibration
-from engine.training.classifiers import KINDS, LINEAR, Fitted, fit_kind, importance
+from engine.training.classifiers import KINDS, LINEAR, STRENGTHS, Fitted, fit_kind, importance
 from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import Head, fuse
 from engine.training.raw import RAW, RawFitted, fit_raw
@@ -40,22 +41,38 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Recalled:
+    """A classifier that was fitted and exported before: what is left of scikit-learn's."""
+
+    kind: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+
+Recall = Callable[[str, Callable[[], "Candidate"]], "Candidate"]
+"""Called with a kind and what fits it; gives the candidate, recalled or fitted."""
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """One kind at its best setting; `losses` are per validation row, `refused` says why it cannot be
-    chosen.
+    """One kind at its best setting, judged on validation rows; `refused` says why it cannot be chosen.
+
+    losses: of each row, under a calibration fitted without it: `(n,)` float64.
+    margins: what scikit-learn gives for the rows, before calibration: `(n, margins)` float64.
     """
 
     kind: str
-    fitted: Fitted | RawFitted
+    fitted: Fitted | RawFitted | Recalled
     calibration: Calibration
     losses: np.ndarray = field(repr=False)
+    margins: np.ndarray = field(repr=False)
     exported: Exported | None = None
     parity: float | None = None
     refused: str = ""
 
-    def margins(self, rows: Rows) -> np.ndarray:
-        """What scikit-learn gives for the rows, before calibration: `(n, margins)` float64."""
-        return margins_of(self.fitted, rows)
+    @property
+    def probabilities(self) -> np.ndarray:
+        """What scikit-learn and the calibration give for the rows: `(n, classes)` float64."""
+        return self.calibration.probabilities(self.margins)
 
     def head(self, name: str, classes: int) -> Head:
         """The graph of this candidate, for fusing."""
@@ -104,25 +121,35 @@ def run_candidates(
     classes: int,
     seed: int,
     encoding: Encoding | None = None,
+    recall: Recall = lambda _, make: make(),
 ) -> list[Candidate]:
     """Fit each kind on training rows, calibrate and export it; simplest kind first.
 
     With `encoding`, that of the rows' inputs, the baseline on the fields themselves stands before all others.
     """
+
+    @cache
+    def guide() -> np.ndarray:
+        return importance(train.embedding, train.codes)
+
+    def baseline() -> Candidate:
+        assert encoding is not None  # noqa: S101 — asked for only where there is one
+        raw = fit_raw(encoding, train.inputs, train.codes, seed)
+        return _exported(_best_of(raw, validation, seed), validation, classes)
+
+    def fitted(kind: str) -> Candidate:
+        weights = np.zeros(0) if kind in STRENGTHS else guide()  # those need none, and it takes a while
+        fits = fit_kind(kind, train.embedding, train.codes, weights, seed)
+        return _exported(_best_of(fits, validation, seed), validation, classes)
+
     # One thread: on few cores the libraries' threads wait for each other ten times as long as they work, and
     # sums come out the same on any number of cores.
     with threadpool_limits(1), warnings.catch_warnings():
         # A fit that stopped early, or on a nearly singular matrix, is judged by its losses like any other.
         warnings.simplefilter("ignore")
-        candidates = []
-        if encoding is not None:
-            raw = fit_raw(encoding, train.inputs, train.codes, seed)
-            candidates.append(_exported(_best_of(raw, validation, seed), validation, classes))
-        guide = importance(train.embedding, train.codes)
-        for kind in sorted((kind for kind in kinds if kind != RAW), key=KINDS.index):
-            fits = fit_kind(kind, train.embedding, train.codes, guide, seed)
-            candidates.append(_exported(_best_of(fits, validation, seed), validation, classes))
-        return candidates
+        candidates = [] if encoding is None else [recall(RAW, baseline)]
+        ordered = sorted((kind for kind in kinds if kind != RAW), key=KINDS.index)
+        return [*candidates, *(recall(kind, partial(fitted, kind)) for kind in ordered)]
 
 
 def choose(candidates: Sequence[Candidate]) -> Choice:
@@ -180,13 +207,15 @@ def _judged(fitted: Fitted | RawFitted, validation: Rows, seed: int) -> Candidat
     stepped = fitted.kind not in LINEAR and fitted.kind != RAW
     margins = margins_of(fitted, validation)
     calibration, losses = best_calibration(margins, validation.codes, seed, stepped=stepped)
-    return Candidate(fitted.kind, fitted, calibration, losses)
+    return Candidate(fitted.kind, fitted, calibration, losses, margins)
 
 
 def _exported(candidate: Candidate, rows: Rows, classes: int) -> Candidate:
     """Export and compare with scikit-learn; what goes wrong there refuses the candidate, not the fit."""
     if not np.isfinite(candidate.losses).all():
         return replace(candidate, refused="its probabilities are no numbers on some validation rows")
+    if isinstance(candidate.fitted, Recalled):
+        raise TypeError("a recalled candidate is exported already")
     try:
         exported = export(candidate.fitted, rows.embedding.shape[1])
         difference = parity(replace(candidate, exported=exported), rows, classes)
@@ -199,8 +228,8 @@ def _exported(candidate: Candidate, rows: Rows, classes: int) -> Candidate:
 
 
 def parity(candidate: Candidate, rows: Rows, classes: int) -> float:
-    """Largest difference between the exported probabilities and scikit-learn's on the given rows."""
-    if isinstance(candidate.fitted, RawFitted):
+    """Largest difference between the exported probabilities and scikit-learn's on the validation rows."""
+    if candidate.kind == RAW:
         encoder, given = inputs_alone(rows.inputs), dict(rows.inputs)
     else:
         encoder, given = passthrough(rows.embedding.shape[1]), {"given": rows.embedding}
@@ -208,11 +237,14 @@ def parity(candidate: Candidate, rows: Rows, classes: int) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return largest_difference(candidate, session.run(["scores"], given)[0], rows)
+    return largest_difference(candidate, session.run(["scores"], given)[0])
 
 
-def largest_difference(candidate: Candidate, scores: np.ndarray, rows: Rows) -> float:
-    """max |scores − scikit-learn's calibrated probabilities|; scores `(n, 1)` or `(n, classes)`."""
-    expected = candidate.calibration.probabilities(candidate.margins(rows))
+def largest_difference(candidate: Candidate, scores: np.ndarray) -> float:
+    """max |scores − scikit-learn's calibrated probabilities|, of all validation rows with a label.
+
+    `scores` `(n, 1)` or `(n, classes)`.
+    """
+    expected = candidate.probabilities
     expected = expected[:, 1:] if expected.shape[1] == 2 else expected
     return float(np.abs(scores.astype(np.float64) - expected).max())

@@ -5,8 +5,9 @@ report.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from engine.training.choose import (
     Candidate,
     Choice,
     NoCandidate,
+    Recall,
     Rows,
     choose,
     largest_difference,
@@ -53,10 +55,11 @@ NETWORK_SHARE = 0.7  # of the whole fit, for the progress bar
 
 @dataclass(frozen=True)
 class Learned:
-    """`parts` by path; `report` says how they came about, JSON-able."""
+    """`parts` by path; `report` says how they came about, JSON-able; what was chosen for each classifier."""
 
     parts: Mapping[str, bytes]
     report: Mapping[str, Any]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,28 +74,65 @@ class Embedded:
     encoding: Encoding
 
 
-def learn(project: Project, rows: Labelled, parts: Parts, progress: Progress) -> Learned:
+EmbeddedReport = tuple[Embedded, Mapping[str, Any]]
+"""What was embedded, and how the network was trained, JSON-able."""
+
+
+class Memory(Protocol):
+    """What keeps the costly steps of a fit: each gives what was kept, or makes it and keeps it."""
+
+    def embedded(self, make: Callable[[], EmbeddedReport]) -> EmbeddedReport: ...
+
+    def candidate(self, label: str, kind: str, make: Callable[[], Candidate]) -> Candidate: ...
+
+
+class NoMemory:
+    """Keeps nothing: every step is made."""
+
+    def embedded(self, make: Callable[[], EmbeddedReport]) -> EmbeddedReport:
+        return make()
+
+    def candidate(self, label: str, kind: str, make: Callable[[], Candidate]) -> Candidate:
+        return make()
+
+
+def learn(
+    project: Project, rows: Labelled, parts: Parts, progress: Progress, memory: Memory | None = None
+) -> Learned:
     """Train the embedding on all labels, choose a classifier for each place, and fuse them.
 
-    Deterministic: the same rows, project and seeds give the same bytes.
+    Deterministic: the same rows, project and seeds give the same bytes, whatever `memory` has kept of them.
     """
+    kept = memory or NoMemory()
     training, validation = rows.take(parts.train), rows.take(parts.validation)
-    embedded, body, difference = embed_rows(project, training, validation, progress)
+
+    def embed_and_tell() -> EmbeddedReport:
+        embedded, body, difference = embed_rows(project, training, validation, progress)
+        return embedded, _embedding_report(body, difference)
+
+    embedded, report = kept.embedded(embed_and_tell)
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
         progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
         candidates[spec_of.name] = candidates_of(
-            project, spec_of.name, embedded, training.codes, validation.codes
+            project,
+            spec_of.name,
+            embedded,
+            training.codes,
+            validation.codes,
+            partial(kept.candidate, spec_of.label),
         )
     progress("joining embedding and classifiers", 0.93)
-    choices, model, pad = _fused(project, candidates, embedded)
+    codes = {name: validation.codes[spec.label] for name, spec in project.classifiers.items()}
+    choices, model, pad = _fused(project, candidates, embedded, codes)
     return Learned(
         {
             MODEL: model,
             ENCODING: canonical_json(embedded.encoding.to_json()),
             SCORES: canonical_json(_scores(project, choices, pad)),
         },
-        _report(body, difference, choices, parts),
+        _report(report, choices, parts),
+        choices,
     )
 
 
@@ -179,6 +219,7 @@ def candidates_of(
     embedded: Embedded,
     codes: Mapping[str, np.ndarray],
     validation_codes: Mapping[str, np.ndarray],
+    recall: Recall = lambda _, make: make(),
 ) -> list[Candidate]:
     """Every candidate for one classifier, fitted and judged; `codes` by label, of the embedded rows."""
     spec = project.classifiers[name]
@@ -189,6 +230,7 @@ def candidates_of(
         len(class_names(project.labels[spec.label])),
         project.split.seed,
         embedded.encoding,
+        recall,
     )
 
 
@@ -200,7 +242,10 @@ def _labelled(embedding: np.ndarray, inputs: Inputs, codes: np.ndarray) -> Rows:
 
 
 def _fused(
-    project: Project, candidates: dict[str, list[Candidate]], embedded: Embedded
+    project: Project,
+    candidates: dict[str, list[Candidate]],
+    embedded: Embedded,
+    codes: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, Choice], bytes, bool]:
     """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
 
@@ -210,7 +255,7 @@ def _fused(
         choices = {name: _choose(name, of) for name, of in candidates.items()}
         heads = [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
         model = fuse(embedded.encoder, heads)
-        refused, pad = _faults(model, choices, [head.scores for head in heads], embedded)
+        refused, pad = _faults(model, choices, [head.scores for head in heads], embedded, codes)
         if not refused:
             return choices, model, pad
         for name, reason in refused.items():
@@ -225,9 +270,16 @@ def _choose(name: str, candidates: Sequence[Candidate]) -> Choice:
 
 
 def _faults(
-    model: bytes, choices: Mapping[str, Choice], widths: Sequence[int], embedded: Embedded
+    model: bytes,
+    choices: Mapping[str, Choice],
+    widths: Sequence[int],
+    embedded: Embedded,
+    codes: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, str], bool]:
-    """Classifiers whose scores differ from scikit-learn's or between batches, with the reason."""
+    """Classifiers whose scores differ from scikit-learn's or between batches, with the reason.
+
+    `codes` of the validation rows by classifier: scikit-learn's scores are of those with a label.
+    """
     scores = run_graph(model, "scores", embedded.inputs)
     unsteady, pad = unsteady_columns(model, _first(embedded.inputs, STEADY_ROWS))
     faults: dict[str, str] = {}
@@ -235,11 +287,8 @@ def _faults(
     for (name, choice), width in zip(choices.items(), widths, strict=True):
         columns = range(start, start + width)
         start += width
-        difference = largest_difference(
-            choice.chosen,
-            scores[:, columns.start : columns.stop],
-            Rows(embedded.validation, np.zeros(0, np.int64), embedded.inputs),
-        )
+        known = codes[name] != MISSING
+        difference = largest_difference(choice.chosen, scores[known][:, columns.start : columns.stop])
         if not difference <= LARGEST_DIFFERENCE:
             faults[name] = (
                 f"fused, it differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
@@ -271,18 +320,22 @@ def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[
     return {"scores": list(project.scores), "classifiers": described, "pad_single_rows": pad}
 
 
-def _report(body: Body, difference: float, choices: Mapping[str, Choice], parts: Parts) -> dict[str, Any]:
+def _embedding_report(body: Body, difference: float) -> dict[str, Any]:
     trained = body.trained
     return {
+        "epochs": len(trained.history),
+        "best_epoch": trained.best + 1,
+        "validation_loss": [epoch.validation_loss for epoch in trained.history],
+        "train_loss": [epoch.train_loss for epoch in trained.history],
+        "parity": difference,
+        "taught_by": body.taught_by,
+        **body.report,
+    }
+
+
+def _report(embedding: Mapping[str, Any], choices: Mapping[str, Choice], parts: Parts) -> dict[str, Any]:
+    return {
         "rows": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
-        "embedding": {
-            "epochs": len(trained.history),
-            "best_epoch": trained.best + 1,
-            "validation_loss": [epoch.validation_loss for epoch in trained.history],
-            "train_loss": [epoch.train_loss for epoch in trained.history],
-            "parity": difference,
-            "taught_by": body.taught_by,
-            **body.report,
-        },
+        "embedding": dict(embedding),
         "candidates": {name: choice.table() for name, choice in choices.items()},
     }

@@ -57,6 +57,22 @@ def split_rows(
     )
 
 
+def thinned(parts: Parts, share: float, strata: np.ndarray, seed: int) -> Parts:
+    """The same parts with a share of the training rows, of each stratum; a larger share holds a smaller one.
+
+    `strata` `(rows,)` int64 are of all rows.
+    """
+    drawn = np.random.default_rng(seed).permutation(parts.train)
+    kept = [mine[: round(share * len(mine))] for mine in _by_value(drawn, strata)]
+    return Parts(np.sort(np.concatenate(kept)), parts.validation, parts.test)
+
+
+def _by_value(numbers: np.ndarray, strata: np.ndarray) -> list[np.ndarray]:
+    """Row numbers by the value of their rows, in the order given."""
+    own = strata[numbers]
+    return [numbers[own == value] for value in np.unique(own)]
+
+
 def _drawn(seed: int, rows: int, strata: np.ndarray | None, validation: float, test: float) -> Parts:
     """Shuffle, then cut each stratum at the same shares."""
     order = np.random.default_rng(seed).permutation(rows)

@@ -12,7 +12,7 @@ from tests.engine.cli.conftest import Run
 
 def test_a_schema_is_printed_or_written(run: Run, tmp_path: Path) -> None:
     """Each kind, to stdout or to a file; another kind is misuse."""
-    for kind in ("rules", "project", "test"):
+    for kind in ("rules", "project", "test", "sweep"):
         code, out, err = run("schema", kind)
         assert (code, json.loads(out), err) == (0, file_schema(kind), "")
     new = tmp_path / "new" / "s.json"

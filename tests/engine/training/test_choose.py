@@ -22,7 +22,9 @@ from tests.engine.training.tables import embedding_rows
 
 
 def candidate(kind: str, losses: list[float]) -> Candidate:
-    return Candidate(kind, Fitted(kind, None, None), Calibration(1.0), np.array(losses))
+    return Candidate(
+        kind, Fitted(kind, None, None), Calibration(1.0), np.array(losses), np.zeros((len(losses), 1))
+    )
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:

@@ -21,6 +21,8 @@ from engine.training.split import split_rows
 from tests.engine.training.small_project import PROJECT, fitted, small_table, write_project
 from tests.engine.training.tables import embedding_rows
 
+KNOWN = {"lost": np.zeros(300, np.int64)}
+
 
 def spoilt(candidate: Candidate) -> Candidate:
     """The candidate with a graph that is off: every weight a hundredth larger."""
@@ -50,7 +52,7 @@ def test_a_candidate_that_fails_in_the_fused_graph_gives_way_to_the_next() -> No
     embedded, (logistic, other) = embedded_candidates(["logistic", "naive-bayes"])
     other = replace(other, losses=logistic.losses)
     assert choose([logistic, other]).chosen is logistic
-    choices, model, pad = _fused(fitted()[0], {"lost": [spoilt(logistic), other]}, embedded)
+    choices, model, pad = _fused(fitted()[0], {"lost": [spoilt(logistic), other]}, embedded, KNOWN)
     assert choices["lost"].chosen is other
     assert "fused, it differs from scikit-learn by" in choices["lost"].table()[0]["refused"]
     assert model
@@ -63,7 +65,7 @@ def test_a_fit_fails_when_no_candidate_is_left() -> None:
     with pytest.raises(
         TandemError, match="classifier 'lost': no candidate is left; logistic: fused, it differs"
     ):
-        _fused(fitted()[0], {"lost": [spoilt(logistic)]}, embedded)
+        _fused(fitted()[0], {"lost": [spoilt(logistic)]}, embedded, KNOWN)
 
 
 def test_a_candidate_whose_losses_are_no_numbers_is_refused() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
+from engine.experiments.sweep import read_sweep
 from engine.project import parse_project
 from engine.project.schemas import FORMS, file_schema
 from rules.errors import CheckFailed
@@ -36,6 +37,8 @@ def refused(kind: str, text: str) -> tuple[bool, bool]:
             return bool(read_filters(document)[1] or read_tables(document)[1]), by_schema
         if kind == "project":
             parse_project(text.encode(), root=Path("p"))
+        elif kind == "sweep":
+            read_sweep(document, Path("sweep.yaml"))
         else:
             variables = [Variable("amount", "double"), Variable("event_time", "timestamp")]
             read_suites({"f": text.encode()}, variables=variables, outcomes=["a", "b"], rules=["x"])
@@ -88,6 +91,9 @@ classifiers: {c: {label: y}}
 policy: [{when: "true", decide: a}]
 """
 VALID = [
+    ("sweep", "seeds: [1, 2]\nrace: false\nbudget:"),
+    ("sweep", "vary: {a: [1], b: {from: 1, to: 2, count: 3, scale: log, seed: 4}}\nrace: {risk: 0.1}"),
+    ("sweep", "variants: [{name: a, set: {embedding.width: 4}}]\nbudget: {minutes: 5, evaluations: 1}"),
     ("rules", "rules: []"),
     ("rules", "filters: x\nlists:\nrules: []"),
     ("rules", "rules:\n- {id: x, when: true, tag: [a, b], tests: [{given: {a: {b: 1}}, expect: none}]}"),
@@ -141,6 +147,13 @@ INVALID = [
     ("project", PROJECT + "split: {validation: -1}"),
     ("project", PROJECT + "embedding: {width: 1}"),
     ("project", PROJECT + "evaluation: {acted: a}"),
+    ("sweep", "vary: {embedding.width: []}"),
+    ("sweep", "vary: {embedding.width: {from: 1, to: 2}}"),
+    ("sweep", "seeds: [1]\nmeasure: loss"),
+    ("sweep", "seeds: [-1]"),
+    ("sweep", "seeds: [1]\nrase: false"),
+    ("sweep", "variants: [{name: a}]"),
+    ("sweep", "seeds: [1]\nbudget: {evaluations: 0.5}"),
     ("test", "{}"),
     ("test", "cases: [{name: n}]"),
     ("test", "cases: [{expect: a}]"),

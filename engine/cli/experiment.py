@@ -1,0 +1,202 @@
+"""`tandem experiment`: variants of a project raced against each other, and the one that wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from engine.experiments.experiment import Outcome, Standing, Watch
+
+LIVE_ROWS = 30
+NAME_WIDTH = 48
+
+
+def command(
+    sweep: Annotated[
+        Path | None,
+        typer.Argument(help="The file that says what to vary.", metavar="SWEEP", show_default=False),
+    ] = None,
+    clean: Annotated[
+        bool,
+        typer.Option("--clean", help="Only remove what is cached of the project."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run variants of the project, drop weak ones early, and name the simplest of the best.
+
+    What was run is kept: after a stop, or with more variants, only the rest is run. 'tandem fit --from NAME'
+    then fits the winner.
+    """
+    from engine.cli.console import say, say_json
+    from engine.cli.tables import labelled_table
+    from engine.experiments.board import leaderboard, write_board
+    from engine.experiments.cache import Cache
+    from engine.experiments.experiment import CACHE, FOLDER, run_experiment
+    from engine.experiments.sweep import load_sweep
+    from engine.project import load_project
+
+    if clean:
+        root = sweep.parent if sweep is not None and sweep.suffix in (".yaml", ".yml") else sweep or Path()
+        files, size = Cache(root / CACHE).clean()
+        if as_json:
+            return say_json({"removed_files": files, "removed_bytes": size})
+        return say(f"{root / CACHE}: {files:,} files removed, {size / 2**20:,.1f} MiB")
+    if sweep is None:
+        raise typer.BadParameter("name a sweep file: tandem experiment sweep.yaml")
+    read = load_sweep(sweep)
+    project = load_project(read.project)
+    train = labelled_table(project, project.data.train, "train")
+    test = labelled_table(project, project.data.test, "test") if project.data.test else None
+    with _watching(read.measure, quiet=as_json) as watch:
+        outcome = run_experiment(read, project, train, test, watch)
+    judged, look = _test(outcome)
+    board = leaderboard(outcome, judged, look)
+    folder = read.project / FOLDER / read.name
+    path = write_board(board, folder)
+    if as_json:
+        return say_json(board)
+    return _print(board, path)
+
+
+def _test(outcome: Outcome) -> tuple[dict[str, Any], Any]:
+    """The winner on the test rows, and how often they were looked at."""
+    from engine.evaluation.looks import record_look
+    from engine.experiments.experiment import winner_bundle
+    from engine.training.build import evaluated_on_test, test_fingerprint
+
+    variant, bundle = winner_bundle(outcome)
+    evaluated = evaluated_on_test(variant.project, bundle, outcome.prepared)
+    rows = test_fingerprint(outcome.prepared)
+    if rows is None:
+        return evaluated, None
+    registry = variant.project.registry
+    now = datetime.now(UTC)
+    return evaluated, record_look(registry, rows=rows, bundle=bundle.digest, by="experiment", now=now)
+
+
+@contextmanager
+def _watching(measure: str, *, quiet: bool) -> Iterator[Watch]:
+    """A live table on a terminal; elsewhere a line for every run that ended."""
+    import sys
+
+    from engine.cli.console import complain
+    from engine.experiments.board import standing_rows
+
+    if quiet:
+        yield lambda _, __, ___: None
+        return
+    if not sys.stderr.isatty():
+        said: dict[int, int] = {}
+
+        def tell(what: str, _: float, standings: Sequence[Standing]) -> None:
+            for one, row in zip(standings, standing_rows(standings, measure), strict=True):
+                if one.rung > said.get(one.variant.number, 0):
+                    said[one.variant.number] = one.rung
+                    complain(f"{what}: {row[0]}: {measure} {row[2]}")
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+
+        def show(what: str, share: float, standings: Sequence[Standing]) -> None:
+            live.update(_live_table(what, share, standings, measure))
+
+        yield show
+
+
+def _live_table(what: str, share: float, standings: Sequence[Standing], measure: str) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    from engine.experiments.board import standing_rows
+
+    shown = sorted(standings, key=lambda one: (-one.rung, bool(one.fate), one.variant.number))[:LIVE_ROWS]
+    table = Table(title=f"{what} ({share:.0%})", title_justify="left", box=None)
+    for name in ("variant", "rung", measure, ""):
+        table.add_column(name)
+    for row in standing_rows(shown, measure):
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _print(board: dict[str, Any], path: Path) -> None:
+    from engine.cli.console import heading, say, say_table
+
+    measure, spent = board["measure"], board["spent"]
+    say(
+        f"{board['experiment']}: {len(board['variants']):,} variants by {measure} ({board['better']} is "
+        f"better) on {board['rows']['validation']:,} validation rows"
+    )
+    rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
+    columns = ("", "variant", measure, "95 %", "kinds", "fit s", "serve us", "KiB", "digest", "")
+    heading("Leaderboard")
+    say_table(columns, rows)
+    heading("Spent")
+    say(
+        f"{spent['evaluations']:.2f} of {spent['of']:.0f} full evaluations ({spent['share']:.1%}), "
+        f"{spent['seconds']:.1f} s; rows embedded anew: {spent['re_embedded_rows']:,}"
+    )
+    if (race := board["race"]) is not None and len(race["rungs"]) > 1:
+        say(
+            f"risk of having dropped a variant better by more than {race['tolerance']:.4f}: "
+            f"{race['risk_taken']:.1%} (of {race['risk']:.1%} allowed)"
+        )
+        forced = sum(len(one["dropped_for_the_budget"]) for one in race["rungs"])
+        if forced:
+            risk = max(one["risk_of_the_budget"] for one in race["rungs"])
+            say(
+                f"{forced} variants were dropped for the budget and not on evidence "
+                f"(the risk of that, at one rung: {risk:.1%})"
+            )
+    winner = board["winner"]
+    heading("Winner")
+    say(f"{winner['name']}: bundle {winner['digest'].removeprefix('sha256:')[:12]}")
+    for key, value in winner["changes"].items():
+        say(f"  {key}: {value}")
+    best = next((one for one in board["variants"] if one.get("best")), None)
+    if best is not None and not best["winner"]:
+        say(f"the simplest within one standard error of the best, {best['name']}")
+    for line in _tested(board):
+        say(line)
+    say(f"'tandem fit --from {board['experiment']}' fits it; {path} has all figures")
+
+
+def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
+    mark = "winner" if one["winner"] else "best" if one.get("best") else one["fate"]
+    name = one["name"] if len(one["name"]) <= NAME_WIDTH else one["name"][: NAME_WIDTH - 1] + "…"
+    if "quality" not in one:
+        return place, name, None, "–", "–", None, None, None, "–", mark
+    interval = "{:.4f} to {:.4f}".format(*one["interval"])
+    kinds = ", ".join(dict.fromkeys(one["kinds"].values()))
+    digest = (one["digest"] or "–").removeprefix("sha256:")[:12]
+    size = round(one["model_bytes"] / 1024)
+    serve = round(one["serve_us"]) if "serve_us" in one else None
+    fit = round(one["fit_seconds"], 1)
+    return place, name, one["quality"], interval, kinds, fit, serve, size, digest, mark
+
+
+def _tested(board: dict[str, Any]) -> list[str]:
+    """The winner on test rows, in a line or two."""
+    test, look = board["test"], board["looks"]
+    figures = [
+        f"{name}: " + ", ".join(f"{key.replace('_', '-')} {value:.4f}" for key, value in one.items() if value)
+        for name, one in test["figures"]["classifiers"].items()
+    ]
+    if test["figures"]["value_per_row"] is not None:
+        figures.append(f"value per row {test['figures']['value_per_row']:.4f}")
+    lines = [f"on {test['rows']:,} {test['source']}: {'; '.join(figures)}"]
+    if look is not None:
+        times = "once" if look["bundles"] == 1 else f"for {look['bundles']} bundles by now"
+        lines.append(f"these test rows were looked at {times}")
+    return lines

@@ -1,0 +1,183 @@
+"""A memory for fits that outlives them: embeddings, candidates and whole models, kept by what shaped them.
+
+A key is over the data, the row numbers, the parts of the project that enter the step, and the versions of
+the libraries. A new kind of classifier finds the embedding there; a new rule or threshold finds the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from engine.experiments.cache import Cache, key_of
+
+if TYPE_CHECKING:
+    from engine.project import Project
+    from engine.training.choose import Candidate
+    from engine.training.learn import EmbeddedReport, Progress
+    from engine.training.rows import Labelled
+    from engine.training.split import Parts
+
+Arrays = Mapping[str, np.ndarray]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The classifier that was chosen for a place: what it says of validation rows with a label.
+
+    losses: cross-fitted, `(n,)` float64. margins: `(n, margins)` float64, before calibration.
+    """
+
+    kind: str
+    losses: np.ndarray = field(repr=False)
+    margins: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """A learned model: its parts, the report, what was chosen; and what it cost to make.
+
+    `embedded_rows` were run through a network for it now; `seconds` are of its making, whenever that was.
+    """
+
+    parts: Mapping[str, bytes]
+    report: Mapping[str, Any]
+    chosen: Mapping[str, Chosen]
+    embedded_rows: int
+    seconds: float
+
+
+def embedding_key(
+    project: Project, data: Mapping[str, str], parts: Parts, versions: Mapping[str, str]
+) -> str:
+    """The key of an embedding of these training and validation rows."""
+    return key_of(
+        step="embedding",
+        data=dict(data),
+        rows=[hashlib.sha256(rows.tobytes()).hexdigest() for rows in (parts.train, parts.validation)],
+        fields=project.schema.to_json(),
+        id=project.id,
+        labels=[
+            [name, label.column, label.positive, list(label.classes)]
+            for name, label in project.labels.items()
+        ],
+        embedding=project.embedding.to_mapping(),
+        slots=[slot.name for slot in project.embedding.slots],
+        libraries=dict(versions),
+    )
+
+
+def recall_or_learn(
+    project: Project,
+    rows: Labelled,
+    parts: Parts,
+    embedding: str,
+    cache: Cache,
+    progress: Progress,
+) -> Recollection:
+    """The model of a project on these rows, from the cache as far as that goes; the same bytes either way.
+
+    `embedding` is the key of its embedding.
+    """
+    key = key_of(
+        step="model",
+        embedding=embedding,
+        seed=project.split.seed,
+        classifiers=[
+            [name, spec.label, list(spec.candidates), list(spec.scores)]
+            for name, spec in project.classifiers.items()
+        ],
+    )
+    found = cache.get(key)
+    if found is not None:
+        return _read(found)
+    # torch and scikit-learn take seconds to import, and a new rule needs neither.
+    from engine.training.learn import learn
+
+    began = time.perf_counter()
+    remembering = _Remembering(cache, embedding, project.split.seed, len(parts.train) + len(parts.validation))
+    learned = learn(project, rows, parts, progress, remembering)
+    seconds = time.perf_counter() - began + remembering.saved_seconds
+    chosen = {
+        name: Chosen(choice.chosen.kind, choice.chosen.losses, choice.chosen.margins)
+        for name, choice in learned.choices.items()
+    }
+    made = Recollection(learned.parts, learned.report, chosen, remembering.embedded_rows, seconds)
+    cache.put(key, _written(made))
+    return made
+
+
+class _Remembering:
+    """The memory of one fit; it notes what was made anew and what that saved."""
+
+    def __init__(self, cache: Cache, embedding: str, seed: int, rows: int) -> None:
+        self._cache, self._embedding, self._seed, self._rows = cache, embedding, seed, rows
+        self.embedded_rows = 0
+        self.saved_seconds = 0.0
+
+    def embedded(self, make: Callable[[], EmbeddedReport]) -> EmbeddedReport:
+        from engine.experiments.written import embedded_to_arrays, read_embedded
+
+        made, fresh = self._kept(self._embedding, make, embedded_to_arrays, read_embedded)
+        self.embedded_rows += self._rows if fresh else 0
+        return made
+
+    def candidate(self, label: str, kind: str, make: Callable[[], Candidate]) -> Candidate:
+        from engine.experiments.written import candidate_to_arrays, read_candidate
+
+        key = key_of(step="candidate", embedding=self._embedding, label=label, kind=kind, seed=self._seed)
+        made, _ = self._kept(key, make, candidate_to_arrays, read_candidate)
+        return made
+
+    def _kept(
+        self,
+        key: str,
+        make: Callable[[], Made],
+        write: Callable[[Made], Arrays],
+        read: Callable[[Arrays], Made],
+    ) -> tuple[Made, bool]:
+        """What is kept, or made and kept; and whether it was made now."""
+        found = self._cache.get(key)
+        if found is not None:
+            self.saved_seconds += float(found["seconds"][0])
+            return read(found), False
+        began = time.perf_counter()
+        made = make()
+        seconds = np.array([time.perf_counter() - began])
+        self._cache.put(key, {**write(made), "seconds": seconds})
+        return made, True
+
+
+def _written(made: Recollection) -> dict[str, np.ndarray]:
+    from engine.experiments.written import bytes_array, text_array
+
+    about = {
+        "report": dict(made.report),
+        "parts": list(made.parts),
+        "kinds": {name: one.kind for name, one in made.chosen.items()},
+        "seconds": made.seconds,
+    }
+    arrays = {"about": text_array(about)}
+    for place, data in enumerate(made.parts.values()):
+        arrays[f"part.{place}"] = bytes_array(data)
+    for place, one in enumerate(made.chosen.values()):
+        arrays |= {f"losses.{place}": one.losses, f"margins.{place}": one.margins}
+    return arrays
+
+
+def _read(arrays: Arrays) -> Recollection:
+    import json
+
+    about = json.loads(arrays["about"].tobytes())
+    parts = {name: arrays[f"part.{place}"].tobytes() for place, name in enumerate(about["parts"])}
+    chosen = {
+        name: Chosen(kind, arrays[f"losses.{place}"], arrays[f"margins.{place}"])
+        for place, (name, kind) in enumerate(about["kinds"].items())
+    }
+    return Recollection(parts, about["report"], chosen, 0, about["seconds"])

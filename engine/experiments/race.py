@@ -1,0 +1,131 @@
+"""Which variants go on to more rows: those that may yet be the best, at a stated risk of dropping it.
+
+What a variant's loss will be on all rows is not known from a part of them. Two things stand between: the
+validation rows are a sample, and another part of the training rows would have given another network. The
+first is known from the rows' own losses. The second was measured on public tables (docs/experiments.md): with
+each doubling of the rows, a difference between two variants walks by `WALK` of its rows' deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+WALK = 0.03
+DRAWS = 8_000
+GROWTH = 3
+LEAST_ROWS = 500
+LEAST_EPOCHS = 1 / 8
+USUAL_STOP = 1 / 3
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step of the race: shares of the training rows and of the epochs, 0 to 1; the last is all of both."""
+
+    rows: float
+    epochs: float
+
+    @property
+    def whole(self) -> bool:
+        return self.rows == self.epochs == 1.0
+
+    @property
+    def cost(self) -> float:
+        """In full evaluations: training on all rows commonly stops by itself at a third of its epochs."""
+        return self.rows * min(1.0, self.epochs / USUAL_STOP)
+
+    @property
+    def doublings(self) -> float:
+        """How often its rows double until they are all."""
+        return -math.log2(self.rows)
+
+
+WHOLE = Rung(1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Which variants go on and which are dropped, each in order of loss, best first, by their places.
+
+    `risk` is the chance that the best of all, by more than `tolerance`, is among those dropped.
+    """
+
+    kept: tuple[int, ...]
+    dropped: tuple[int, ...]
+    risk: float
+    tolerance: float
+
+
+def rungs_for(rows: int, count: int) -> tuple[Rung, ...]:
+    """Give up to `count` rungs for so many training rows, each of three times the rows of the one before.
+
+    Epochs grow alike, from an eighth on. A rung of fewer than 500 rows would tell nothing and is left out.
+    """
+    shares = [GROWTH**-back for back in range(count - 1, 0, -1)]
+    return (*(Rung(one, max(LEAST_EPOCHS, one)) for one in shares if one * rows >= LEAST_ROWS), WHOLE)
+
+
+def drop(
+    losses: np.ndarray, rung: Rung, allowance: float, *, tolerance: float | None = None, seeds: int = 1
+) -> Dropped:
+    """Drop as many as the allowance permits, the worst first.
+
+    losses: of each variant on the same validation rows, `(variants, rows)` float64, lower is better.
+    allowance: the most that `risk` may be.
+    tolerance: a gain that does not matter; by default one standard error of a full evaluation.
+    seeds: of each variant; the losses are their mean.
+
+    What the losses will be is drawn 8,000 times, around what they are, as normal variables with the
+    covariance of the rows' own losses; the risk is the share of draws in which it went wrong.
+    """
+    means = losses.mean(axis=1)
+    order = np.argsort(means, kind="stable")
+    losses, means = losses[order], means[order]
+    gap = _tolerance(losses, seeds) if tolerance is None else tolerance
+    risks = _risks(losses, means, _error(rung, losses.shape[1], seeds), gap)
+    allowed = np.flatnonzero(risks <= allowance)
+    kept = int(allowed[0]) + 1 if len(allowed) else len(means)
+    risk = float(risks[kept - 1]) if kept < len(means) else 0.0
+    return Dropped(tuple(order[:kept].tolist()), tuple(order[kept:].tolist()), risk, gap)
+
+
+def risk_of_keeping(losses: np.ndarray, rung: Rung, kept: int, tolerance: float, seeds: int = 1) -> float:
+    """The risk of keeping only the `kept` best, whatever the evidence says."""
+    means = losses.mean(axis=1)
+    order = np.argsort(means, kind="stable")
+    if kept >= len(means):
+        return 0.0
+    error = _error(rung, losses.shape[1], seeds)
+    return float(_risks(losses[order], means[order], error, tolerance)[kept - 1])
+
+
+def _tolerance(losses: np.ndarray, seeds: int) -> float:
+    """One standard error of the difference of two full evaluations, of rows and of training, to the best."""
+    if len(losses) < 2:
+        return 0.0
+    apart = (losses[1:] - losses[0]).std(axis=1)
+    return float(np.median(apart)) * _error(WHOLE, losses.shape[1], seeds)
+
+
+def _error(rung: Rung, rows: int, seeds: int) -> float:
+    """Standard error of a difference, in deviations of the rows' differences."""
+    return math.sqrt(1 / rows + WALK**2 * (1 + rung.doublings) / seeds)
+
+
+def _risks(losses: np.ndarray, means: np.ndarray, error: float, gap: float) -> np.ndarray:
+    """By how many are kept, from 1 on: the chance that one of the others is better by more than `gap`."""
+    count = len(means)
+    if count < 2:
+        return np.zeros(count)
+    spread = losses - losses.mean(axis=0)  # what all variants share of a row's loss tells none from another
+    covariance = np.cov(spread) * error**2
+    values, vectors = np.linalg.eigh(covariance)
+    scale = vectors * np.sqrt(np.clip(values, 0.0, None))
+    drawn = means + np.random.default_rng(0).standard_normal((DRAWS, count)) @ scale.T
+    best_kept = np.minimum.accumulate(drawn, axis=1)[:, :-1]
+    best_dropped = np.minimum.accumulate(drawn[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    wrong = (best_dropped < best_kept - gap).mean(axis=0)
+    return np.append(wrong, 0.0)

@@ -1,0 +1,33 @@
+"""docs/experiments.md tells the truth: its example is a sweep, its tables have every key and figure."""
+
+import re
+from pathlib import Path
+
+from engine.experiments.cache import MOST_BYTES
+from engine.experiments.race import DRAWS, LEAST_ROWS, WALK
+from engine.experiments.sweep import KEYS, read_sweep
+from rules.reader import read_yaml
+
+PAGE = (Path(__file__).parents[2] / "docs/experiments.md").read_text(encoding="utf-8")
+
+
+def test_the_example_is_a_sweep() -> None:
+    """Read without a problem, with the axes that it shows."""
+    example = re.search(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    sweep = read_sweep(read_yaml(example[1].encode(), "sweep.yaml"), Path("sweep.yaml"))
+    assert [len(axis.values) for axis in sweep.axes] == [3, 4, 2]
+    assert (sweep.name, sweep.seeds, sweep.budget.minutes) == ("widths", (1, 2, 3), 30)
+
+
+def test_every_key_is_on_the_page() -> None:
+    """In the table of the first section."""
+    assert set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)) == set(KEYS)
+
+
+def test_the_constants_of_the_race_are_on_the_page() -> None:
+    """As the code has them."""
+    assert f"{WALK}² · (1 + doublings" in PAGE
+    assert f"{DRAWS:,} times" in PAGE
+    assert f"fewer than {LEAST_ROWS} rows" in PAGE
+    assert f"keeps to {MOST_BYTES // 2**30} GiB" in PAGE

@@ -1,0 +1,149 @@
+"""An experiment: the same twice, nothing shared computed twice, the winner's digest that of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from engine.errors import InputError
+from engine.experiments.experiment import BUDGET, FINISHED, winner_bundle
+from engine.experiments.variants import BASE
+from engine.project import load_project
+from engine.training.build import fit
+from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep
+from tests.engine.training.small_project import NOW
+
+SWEEP = """\
+vary: {embedding.width: [4], classifiers.lost.candidates: [[logistic], [tree]]}
+race: false
+"""
+
+
+def test_the_same_sweep_twice_gives_the_same_leaderboard(tmp_path: Path) -> None:
+    """In two folders, from nothing: every figure and every digest, but not the times."""
+    first, second = (run(write_sweep(tmp_path / name, SWEEP)) for name in ("a", "b"))
+    assert board_of(first) == board_of(second)
+    assert first.embedded_rows == second.embedded_rows > 0
+
+
+def test_a_head_a_threshold_and_a_rule_re_embed_nothing(tmp_path: Path) -> None:
+    """The first sweep embeds; the second has new kinds, a new policy and a new rule, and embeds no row."""
+    path = write_sweep(tmp_path, "seeds: [3]\nrace: false\n")
+    before = run(path)
+    assert before.embedded_rows == 385 + 140
+    sweep = """\
+race: false
+variants:
+  - {name: head, set: {classifiers.lost.candidates: [lda]}}
+  - {name: threshold, set: {policy.0.when: scores.lost >= 0.75}}
+  - {name: rule, set: {rules.many-stops-on-trial.mode: enforce}}
+"""
+    path.write_text(sweep)
+    after = run(path)
+    assert after.embedded_rows == 0
+    assert len({one.trials[0].digest for one in after.standings}) >= 3
+
+
+def test_variants_that_share_an_embedding_train_it_once(tmp_path: Path) -> None:
+    """Two heads on one new width, and the project as it is: two embeddings for three variants."""
+    outcome = run(write_sweep(tmp_path, SWEEP))
+    assert len(outcome.standings) == 3
+    assert outcome.embedded_rows == 2 * (385 + 140)
+    assert (outcome.evaluations, outcome.full) == (2.0, 2.0)
+
+
+def test_the_winner_has_the_digest_of_a_fit(tmp_path: Path) -> None:
+    """Fitted from nothing, without the cache."""
+    path = write_sweep(tmp_path, SWEEP)
+    outcome = run(path)
+    variant, bundle = winner_bundle(outcome)
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert fit(variant.project, table, now=NOW, rules=variant.rules).digest == bundle.digest
+    as_it_is = next(one for one in outcome.standings if one.variant.name == BASE)
+    assert fit(load_project(tmp_path), table, now=NOW).digest == as_it_is.trials[0].digest
+
+
+def test_a_race_drops_the_weak_and_the_rest_runs_in_full(tmp_path: Path) -> None:
+    """A network that learns nothing is far behind on a third of the rows."""
+    sweep = "vary: {embedding.learning_rate: [0.01, 0.000001]}\n"
+    text = QUICK.replace("[logistic, naive-bayes]", "[logistic]").replace("epochs: 2", "epochs: 6")
+    path = write_sweep(tmp_path, sweep, text=text, rows=3_000)
+    outcome = run(path)
+    assert [heat.rung.whole for heat in outcome.heats] == [False, True]
+    assert outcome.risk <= 0.05
+    assert outcome.winner.fate == FINISHED
+    assert outcome.evaluations < outcome.full
+    again = run(path)
+    assert board_of(again) == board_of(outcome)
+    assert again.embedded_rows == 0
+
+
+def test_a_budget_drops_without_evidence_and_says_so(tmp_path: Path) -> None:
+    """Two evaluations: two of four variants run, in the order of the sweep."""
+    sweep = "vary: {embedding.width: [2, 4, 16]}\nrace: false\nbudget: {evaluations: 2}\n"
+    outcome = run(write_sweep(tmp_path, sweep))
+    fates = {one.variant.name: one.fate for one in outcome.standings}
+    assert fates == {BASE: FINISHED, "width 2": FINISHED, "width 4": BUDGET, "width 16": BUDGET}
+
+
+def test_minutes_too_few_for_one_run_are_refused(tmp_path: Path) -> None:
+    """After the first rung, with what is needed; what ran is kept."""
+    sweep = "vary: {embedding.width: [2, 4]}\nbudget: {minutes: 0.000001}\n"
+    path = write_sweep(tmp_path, sweep, rows=3_000)
+    with pytest.raises(InputError, match=r"a budget of 1e-06 minutes is too small for one run: .* give"):
+        run(path)
+    assert list((tmp_path / "experiments" / "sweep" / "trials").glob("*.npz"))
+
+
+def test_seeds_are_averaged(tmp_path: Path) -> None:
+    """A variant's rows are the mean of its seeds'; the bundle is that of the first."""
+    outcome = run(write_sweep(tmp_path, "seeds: [3, 4]\nrace: false\n"))
+    (one,) = outcome.standings
+    assert len(one.trials) == 2
+    assert one.quality("log_loss") == pytest.approx(
+        np.mean([trial.rows["log_loss"].mean() for trial in one.trials])
+    )
+    assert winner_bundle(outcome)[1].digest == one.trials[0].digest
+
+
+def test_the_simplest_within_one_standard_error_wins(tmp_path: Path) -> None:
+    """The winner is never behind the best by more than the error of their difference."""
+    outcome = run(write_sweep(tmp_path, SWEEP))
+    apart = outcome.winner.rows("log_loss") - outcome.best.rows("log_loss")
+    assert apart.mean() <= max(apart.std(ddof=1) / np.sqrt(len(apart)), 1e-4)
+    assert outcome.winner.simplicity <= outcome.best.simplicity
+
+
+def test_fields_that_refuse_other_rows_are_no_variant(tmp_path: Path) -> None:
+    """Variants are judged on the same rows."""
+    path = write_sweep(tmp_path, "vary: {fields.stops.min: [5]}\nrace: false\n")
+    with pytest.raises(InputError, match=r"variant 'min 5' reads [0-9]+ rows where the project reads 700"):
+        run(path)
+
+
+def test_a_measure_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+    """The project says no value."""
+    text = QUICK[: QUICK.index("  value:")]
+    path = write_sweep(tmp_path, "measure: value_per_row\nseeds: [3]\n", text=text)
+    with pytest.raises(InputError, match="'value_per_row' cannot be measured"):
+        run(path)
+
+
+def test_a_damaged_trial_is_run_again(tmp_path: Path) -> None:
+    """Cut off, it is as good as none."""
+    path = write_sweep(tmp_path, "seeds: [3]\nrace: false\n")
+    before = board_of(run(path))
+    (trial,) = (tmp_path / "experiments" / "sweep" / "trials").glob("*.npz")
+    trial.write_bytes(trial.read_bytes()[:99])
+    assert board_of(run(path)) == before
+
+
+def test_standings_are_frozen_records(tmp_path: Path) -> None:
+    """A change gives another one."""
+    (one,) = run(write_sweep(tmp_path, "seeds: [3]\nrace: false\n")).standings
+    assert replace(one, fate="x").fate == "x"
+    assert one.fate == FINISHED

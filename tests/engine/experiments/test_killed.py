@@ -1,0 +1,43 @@
+"""An experiment killed in the middle and run again comes to what it would have come to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep
+
+ROOT = Path(__file__).parents[3]
+SWEEP = (
+    "vary: {embedding.width: [2, 16], classifiers.lost.candidates: [[logistic], [tree]]}\nrace: {rungs: 2}\n"
+)
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.engine.experiments.small_sweep import run
+run(Path(sys.argv[1]))
+"""
+ROWS = 3_000
+
+
+@pytest.mark.parametrize("files", [1, 6])
+def test_killed_and_run_again_it_comes_to_the_same(tmp_path: Path, files: int) -> None:
+    """SIGKILL when so many files are kept: the rerun embeds less than a first run, and gives its figures."""
+    whole = run(write_sweep(tmp_path / "whole", SWEEP, text=QUICK, rows=ROWS))
+    path = write_sweep(tmp_path / "killed", SWEEP, text=QUICK, rows=ROWS)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], cwd=ROOT, env=environment) as process:
+        while len(list(path.parent.rglob("*.npz"))) < files:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    again = run(path)
+    assert board_of(again) == board_of(whole)
+    assert again.embedded_rows < whole.embedded_rows
