@@ -17,6 +17,7 @@ CODES = {  # each with what it says of a rule, a list or a table
     "conflict": "Another rule of the file decides something else on the same record.",
     "duplicate": "The rule does what another one does, on the same records.",
     "expired": "An exception of the rule has ended.",
+    "list-comment": "An entry of a text list holds what looks like a comment.",
     "never-fires": "No record makes the rule fire.",
     "no-owner": "The rule or table is enforced and nobody is named as its owner.",
     "on-unknown": "The rule decides the most severe outcome and does not say what a missing value means.",

@@ -47,6 +47,7 @@ _WHOLE = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _BOM = b"\xef\xbb\xbf"
 _ROUNDS = 1_000  # spaces at either end of a line that are taken off all lines at once
+_COMMENTED = re.compile(r"^[ \t]*[^#\s][^#\n]*[ \t]#(?=[ \t])", re.MULTILINE)
 _IN_NUMBER = np.zeros(256, dtype=bool)
 _IN_NUMBER[list(b"0123456789+-.eE")] = True
 
@@ -114,6 +115,8 @@ def _cut(data: bytes, column: str | None, kind: str, problems: list[Found]) -> _
     if len(data) > MAX_BYTES:
         problems.append((1, 1, f"{len(data):,} bytes, and a list file holds at most {MAX_BYTES:,}", "", ""))
         return None
+    if column is None and b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = data.count(b"\n") + 1
     if lines > MAX_LINES + 1:
         message = f"{lines:,} lines, and a list file holds at most {MAX_LINES:,}"
@@ -136,7 +139,7 @@ def _cut(data: bytes, column: str | None, kind: str, problems: list[Found]) -> _
         return None
     first = len(_BOM) if data.startswith(_BOM) else 0
     if column is None:
-        return _lines(data, first, comments=kind == CIDR)
+        return _lines(data, first, comments=kind != "string")
     if b'"' in data or data.count(b"\r") != data.count(b"\r\n"):
         return _quoted_cells(data, first, column, problems)
     return _cells(data, first, column, problems)
@@ -145,7 +148,7 @@ def _cut(data: bytes, column: str | None, kind: str, problems: list[Found]) -> _
 def _lines(data: bytes, first: int, *, comments: bool) -> _Cuts:
     """Cut a text file: one entry a line, without empty lines and those that begin with `#`.
 
-    `comments` lets one follow an entry, too.
+    `comments` lets one follow an entry, too: a number or a network holds no `#`, and a text may.
     """
     cuts = _all_lines(data, first)
     octets = cuts.octets
@@ -291,9 +294,37 @@ def _texts(cuts: _Cuts, problems: list[Found]) -> Entries:
         nuls = np.append(np.flatnonzero(cuts.octets == 0), len(cuts.data))
         bad |= nuls[np.searchsorted(nuls, cuts.starts)] < cuts.ends
     if bad.any():
-        _refuse(cuts, bad, "string", problems)
+        problems += [_bad_text(cuts, place) for place in np.flatnonzero(bad)[:MAX_PROBLEMS].tolist()]
         return frozenset()
     return frozenset(cuts.texts()) if len(cuts) <= SMALL else TextSet(cuts.data, cuts.starts, lengths)
+
+
+def _bad_text(cuts: _Cuts, place: int) -> Found:
+    size, line = int(cuts.ends[place] - cuts.starts[place]), int(cuts.lines[place])
+    start = int(cuts.starts[place])
+    shown = cuts.data[start : start + 200].decode(errors="ignore").replace("\0", "\ufffd")
+    nul = cuts.data.find(b"\0", start, start + size)
+    if nul >= 0:
+        column = len(cuts.data[start:nul].decode(errors="ignore")) + 1
+        return line, column, "an entry holds the character U+0000", "the file may be no text", shown
+    message = f"an entry of {size:,} bytes; at most {MAX_ENTRY:,} characters are read"
+    return line, 1, message, "one entry a line", shown
+
+
+def seems_commented(data: bytes) -> tuple[int, int, str, int] | None:
+    """Find entries of a text file with ` # ` in them, which begins no comment there.
+
+    Gives line and column, from 1, of the first such `#`, the line, and how many lines have one.
+    """
+    if b"# " not in data and b"#\t" not in data:
+        return None
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    found = list(_COMMENTED.finditer(text))
+    if not found:
+        return None
+    first = found[0]
+    line = text.count("\n", 0, first.start()) + 1
+    return line, first.end() - first.start(), first[0] + text[first.end() :].split("\n", 1)[0], len(found)
 
 
 def _wholes(cuts: _Cuts, problems: list[Found]) -> Entries:

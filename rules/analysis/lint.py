@@ -12,9 +12,11 @@ from rules.analysis.wants import NOT_TRUE, UNKNOWN, Subject, Want
 from rules.cases import CaseResult
 from rules.checked_rules import CheckedRule
 from rules.checked_tables import CheckedTable
+from rules.errors import Problem
 from rules.expression import BOOL, Literal
 from rules.findings import WARNING
 from rules.functions.clock import format_timestamp
+from rules.listfiles import seems_commented
 from rules.variables import unused
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,6 +86,24 @@ def report_unused_lists(report: Report, used: frozenset[str]) -> None:
                 report.at(
                     filters.document, source.path, "unused-list", WARNING, message, "delete it", key=True
                 )
+
+
+def report_list_comments(report: Report) -> None:
+    """Report text lists in which an entry seems to end with a comment: there it is part of the entry."""
+    for filters in report.checked.filters:
+        for source in filters.lists:
+            data = report.checked.list_files.get(source.file or "")
+            if data is None or source.column is not None or source.type != "string":
+                continue
+            if (found := seems_commented(data)) is not None:
+                line, column, text, entries = found
+                more = f", and so have {entries - 1:,} more" if entries > 1 else ""
+                message = (
+                    f"this entry of '{source.name}' has ' # ' in it{more}: it is looked up with all of it"
+                )
+                hint = "put comments on lines of their own, or the entries into a column of a CSV file"
+                placed = Problem(source.file or "", line, column, message, hint, text[:200])
+                report.add(placed, "list-comment", WARNING)
 
 
 def report_unused_variables(report: Report) -> None:

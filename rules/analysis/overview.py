@@ -14,6 +14,7 @@ from rules.analysis.formula import Formula
 from rules.analysis.lint import (
     report_expired,
     report_lacking,
+    report_list_comments,
     report_unstated,
     report_unused_lists,
     report_unused_variables,
@@ -85,6 +86,7 @@ def analyse(
     if now is not None:
         report_expired(report, (*rules, *checked.tables), now)
     report_unused_lists(report, _used_lists(checked))
+    report_list_comments(report)
     report_unused_variables(report)
     return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
 

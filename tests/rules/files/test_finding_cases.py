@@ -20,7 +20,8 @@ CASES = sorted(path.name for path in FOLDER.iterdir())
 
 def said(check, case: str) -> str:
     """Analyse a case's rule file, and give the findings of its code."""
-    found = analyse(check((FOLDER / case / "rules.yaml").read_text("utf-8")), now=NOW)
+    lists = {f"lists/{path.name}": path.read_bytes() for path in sorted((FOLDER / case).glob("lists/*"))}
+    found = analyse(check((FOLDER / case / "rules.yaml").read_text("utf-8"), lists=lists), now=NOW)
     return "".join(f"{finding}\n" for finding in found.findings if finding.code == case)
 
 

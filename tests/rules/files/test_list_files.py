@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import listfiles
-from rules.listfiles import MAX_PROBLEMS, read_entries
+from rules.listfiles import MAX_PROBLEMS, read_entries, seems_commented
 from rules.members import NumberSet, TextSet
 from rules.ranges import RangeSet
 
@@ -27,6 +27,7 @@ PIECES = [
     '"',
     '""',
     "\r\n",
+    "\r",
     "\n",
     "\n",
     " ",
@@ -58,7 +59,7 @@ NUMBERS = [
 
 def line_by_line(text: str) -> set[str]:
     """Read a text file in the plainest way."""
-    stripped = (line.strip() for line in text.split("\n"))
+    stripped = (line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     return {line for line in stripped if line and not line.startswith("#")}
 
 
@@ -122,6 +123,32 @@ def test_numbers_are_read_as_one_by_one(text: str, kind: str) -> None:
     assert [problem[0] for problem in problems] == [place for place, line in lines if number(line) is None]
     if not problems:
         assert entries == {number(line) for _, line in lines}
+
+
+@pytest.mark.usefixtures("small")
+def test_comments_after_entries() -> None:
+    """A number may be followed by one; a text holds what stands on its line, and may have a `#`."""
+    assert read_entries(b"# all\n13 # bad luck\n-4\t#x\n7#\n", None, "int") == ({13, -4, 7}, [])
+    assert read_entries(b"1.5 # half\n", None, "double") == ({1.5}, [])
+    assert read_entries(b"C#\nunit #5\nurgent # old\n", None, "string")[0] == {
+        "C#",
+        "unit #5",
+        "urgent # old",
+    }
+    assert seems_commented(b"# a # b\nC#\nunit #5\n") is None
+    told = seems_commented("C# 8\n\u00e9urgent # old\r\nx\t#\ty\n".encode())
+    assert told == (2, 9, "\u00e9urgent # old", 2)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_wrong_with_a_text_is_said() -> None:
+    """Too long an entry, and one with a NUL, by its column."""
+    entries, problems = read_entries(b"a\n" + b"x" * 10_001 + b"\nb\0c\n", None, "string")
+    assert not entries
+    assert [problem[:4] for problem in problems] == [
+        (2, 1, "an entry of 10,001 bytes; at most 10,000 characters are read", "one entry a line"),
+        (3, 2, "an entry holds the character U+0000", "the file may be no text"),
+    ]
 
 
 @pytest.mark.usefixtures("small")

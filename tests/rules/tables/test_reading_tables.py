@@ -54,6 +54,15 @@ def test_two_rows_of_a_unique_table_are_a_violation() -> None:
     assert rules.after_batch(batch([whole({"amount": 2.5})])).violations == 1
 
 
+def test_a_row_that_only_tags_violates_nothing() -> None:
+    """Both rows fire, one of them decides: no word of a violation, though check reports the overlap."""
+    text = policy("unique").replace("decide: block, priority: 3, reason: MID", "tag: marked, reason: MID")
+    verdict = RuleSet.compile(check(text)).after(whole({"amount": 2.5}))
+    assert (verdict.outcome, verdict.fired, verdict.tags) == ("approve", ("t.low", "t.mid"), ("marked",))
+    assert verdict.reasons == ("LOW", "MID")
+    assert "table-overlap" in {one.code for one in analyse(check(text)).findings}
+
+
 def test_what_a_missing_value_means() -> None:
     """skip names the rows left open, fire takes them for holding, review asks for review."""
     skip, fire, review = (
