@@ -9,7 +9,7 @@ text field.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
@@ -89,6 +89,25 @@ class Encoding:
     def columns(self) -> int:
         """Columns of `numeric`: one a number, four a timestamp."""
         return len(self.numbers) + CLOCK_COLUMNS * len(self.clocks)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that the inputs are made from: numbers, timestamps, categories, texts."""
+        groups: tuple[Sequence[Number | Clock | Category | Text], ...]
+        groups = (self.numbers, self.clocks, self.categories, self.texts)
+        return tuple(field.name for group in groups for field in group)
+
+    @property
+    def owners(self) -> dict[str, np.ndarray]:
+        """Whose each column of each input is: input → `(columns,)` int64 places in `names`."""
+        place = {name: at for at, name in enumerate(self.names)}
+        whose = {
+            "numeric": [one.name for one in self.numbers]
+            + [one.name for one in self.clocks for _ in range(CLOCK_COLUMNS)],
+            "categories": [one.name for one in self.categories],
+            **{f"text.{one.name}": [one.name] * one.tokens for one in self.texts},
+        }
+        return {key: np.array([place[name] for name in names]) for key, names in whose.items() if names}
 
     @property
     def table_rows(self) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         RowsError,
         TandemError,
     )
-    from engine.explain import Explanation
+    from engine.explanation import Explanation
     from engine.schema import Field, Schema
     from engine.serve import Engine
     from engine.serve import open_engine as open  # noqa: A004 - engine.open(path) is the first line one writes
@@ -33,7 +33,7 @@ _PLACES = {
     "BundleError": "errors",
     "Decision": "decision",
     "Engine": "serve",
-    "Explanation": "explain",
+    "Explanation": "explanation",
     "Field": "schema",
     "FieldProblem": "errors",
     "InputError": "errors",

@@ -1,81 +1,29 @@
-"""The explanation of one decision: the scores, each rule that mattered, what it saw, and what if not."""
+"""One decision explained: made again, with what moved its scores and what each rule saw and changed."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from engine.contributions import Contributions
 from engine.decide import decide_values
-from engine.decision import Decision
+from engine.decision import POLICY, Decision
+from engine.explanation import Explanation, RuleSeen
 from engine.runtime import Runtime, identity
 from engine.values import EPOCH, MICROSECOND
 from rules.checked_rules import CheckedRule
-from rules.ruleset import RuleSet
+from rules.expression import CheckedExpression, Name, walk
 from rules.scalar import compile_conditions
-from rules.verdict import COUNTED
 
+__all__ = ["Explanation", "RuleSeen", "explain_record"]
 
-@dataclass(frozen=True, slots=True)
-class RuleSeen:
-    """One rule of an explanation.
-
-    `values` are what its condition saw, `missing` the names among them without a value. `without` is what the
-    outcome would have been without the rule; for one that had no effect (shadow, suppressed) it is the
-    outcome as it is, and `because` says what kept it from having one.
-    """
-
-    id: str
-    stage: str
-    when: str
-    effect: str
-    reason: str
-    owner: str
-    values: Mapping[str, Any]
-    missing: tuple[str, ...]
-    without: str
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A decision and why: the policy's row that proposed, the rules that fired, would have, stayed open."""
-
-    decision: Decision
-    record: Mapping[str, Any]
-    proposed_by: str | None
-    fired: tuple[RuleSeen, ...]
-    shadow: tuple[RuleSeen, ...]
-    suppressed: tuple[RuleSeen, ...]
-    unknown: tuple[RuleSeen, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the explanation as plain data."""
-        return {
-            "decision": self.decision.to_dict(),
-            "record": dict(self.record),
-            "proposed_by": self.proposed_by,
-            **{name: [_plain(rule) for rule in getattr(self, name)] for name in COUNTED},
-        }
-
-    def to_json(self) -> str:
-        """Give the explanation as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-
-    def __str__(self) -> str:
-        decision = self.decision
-        lines = [f"{decision.outcome}, decided by {decision.decided_by}"]
-        lines += [f"  score {name} = {_number(score)}" for name, score in decision.scores.items()]
-        lines += [f"  score {name} became {_number(score)}" for name, score in decision.adjusted.items()]
-        if decision.proposed is not None:
-            because = "no earlier line of the policy held" if self.proposed_by == "true" else self.proposed_by
-            lines.append(f"  the model alone: {decision.proposed}, because {because}")
-        for word in COUNTED:
-            for rule in getattr(self, word):
-                lines += _told(word, rule)
-        return "\n".join([*lines, f"  bundle {decision.bundle}"])
+NOT_RUN = "a rule decided before the model was asked"
+NO_REFERENCES = (
+    "this bundle keeps no reference rows; 'tandem fit' keeps them (data: references in project.yaml)"
+)
+_SCORES = "scores."
 
 
 def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime) -> Explanation:
@@ -84,6 +32,8 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
     name = None if runtime.id_column is None else identity(record.get(runtime.id_column))
     decision = decide_values(runtime, seen := dict(values), name, now)
     policy, checked = runtime.policy, runtime.rules.checked
+    row = None if decision.proposed is None else policy.first(seen)
+    contributions, unexplained = _contributions(runtime, decision, values)
 
     def rules(ids: tuple[str, ...], *, enforced: bool) -> tuple[RuleSeen, ...]:
         found = []
@@ -97,23 +47,62 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
     return Explanation(
         decision=decision,
         record={field.name: _shown(values[field.name], field.type) for field in runtime.schema.fields},
-        proposed_by=None if decision.proposed is None else policy.conditions[policy.first(seen)].text,
+        proposed_by=None if row is None else policy.conditions[row].text,
         fired=rules(decision.fired, enforced=True),
         shadow=rules(decision.shadow, enforced=False),
         suppressed=rules(decision.suppressed, enforced=False),
         unknown=rules(decision.unknown, enforced=True),
+        contributions=contributions,
+        unexplained=unexplained,
+        decided_on=tuple(dict.fromkeys(_decided_on(runtime, decision, row))),
+        reason_codes=runtime.reasons,
     )
+
+
+def _contributions(
+    runtime: Runtime, decision: Decision, values: Mapping[str, Any]
+) -> tuple[Mapping[str, Contributions], str]:
+    """What moved each score; where nothing can be said, why."""
+    if decision.proposed is None:
+        return {}, NOT_RUN
+    explainer = runtime.model.explainer()
+    return ({}, NO_REFERENCES) if explainer is None else (explainer.explain(values), "")
+
+
+def _decided_on(runtime: Runtime, decision: Decision, row: int | None) -> Iterator[str]:
+    """The scores that decided: those of the rule's condition, and of the policy where it was asked.
+
+    A line of the policy that asks for nothing was reached because no line before it held: they decided.
+    """
+    if row is None:
+        return
+    asked_policy = decision.decided_by == POLICY
+    if not asked_policy:
+        names = list(_names(runtime.rules.rule(decision.decided_by).condition))
+        yield from _scores(names)
+        asked_policy = any(name.name == "proposed" for name in names)
+    if asked_policy:
+        conditions = runtime.policy.conditions
+        if own := list(_scores(_names(conditions[row]))):
+            yield from own
+        else:
+            for condition in conditions[:row]:
+                yield from _scores(_names(condition))
+
+
+def _scores(names: list[Name]) -> Iterator[str]:
+    return (name.name.removeprefix(_SCORES) for name in names if name.name.startswith(_SCORES))
 
 
 def _without(runtime: Runtime, rule_id: str, values: Mapping[str, Any], now: datetime) -> str:
     """Decide again with one rule taken out."""
-    other = replace(runtime, rules=RuleSet.compile(runtime.rules.checked.without(rule_id)))
+    other = replace(runtime, rules=runtime.rules.without(rule_id))
     return decide_values(other, dict(values), None, now).outcome
 
 
 def _rule_seen(checked: CheckedRule, seen: Mapping[str, Any], without: str) -> RuleSeen:
     rule = checked.rule
-    types = {name.name: name.type for name in _names(checked)}
+    types = {name.name: name.type for name in _names(checked.condition)}
     values = {name: _shown(seen.get(name), kind) for name, kind in sorted(types.items())}
     return RuleSeen(
         id=rule.id,
@@ -141,10 +130,8 @@ def _because(checked: CheckedRule, seen: Mapping[str, Any], lists: Mapping[str, 
     return f"not in its rollout of {rollout.places / 100:g} % by {rollout.key}"
 
 
-def _names(checked: CheckedRule) -> list[Any]:
-    from rules.expression import Name, walk
-
-    return [node for node in walk(checked.condition.node) if isinstance(node, Name)]
+def _names(condition: CheckedExpression) -> list[Name]:
+    return [node for node in walk(condition.node) if isinstance(node, Name)]
 
 
 def _shown(value: Any, kind: str) -> Any:
@@ -152,26 +139,3 @@ def _shown(value: Any, kind: str) -> Any:
     if kind == "timestamp" and value is not None:
         return (EPOCH + value * MICROSECOND).isoformat().replace("+00:00", "Z")
     return value
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
-
-
-def _as_written(value: Any) -> str:
-    """A value as a rule would write it, text without its quotes."""
-    if value is None:
-        return "missing"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _plain(rule: RuleSeen) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in RuleSeen.__slots__} | {"missing": list(rule.missing)}
-
-
-def _told(word: str, rule: RuleSeen) -> list[str]:
-    saw = ", ".join(f"{name} = {_as_written(value)}" for name, value in rule.values.items())
-    lines = [f"  {word} {rule.id}: {rule.when}", f"    saw {saw or 'no values'}; effect: {rule.effect}"]
-    if word == "unknown":
-        lines[1:] = [f"    missing: {', '.join(rule.missing) or 'a value that could be worked out'}"]
-    return [*lines, f"    no effect: {rule.because}" if rule.because else f"    without it: {rule.without}"]

@@ -24,6 +24,7 @@ REQUIRED = (
     "policy.json",
     "expressions.json",
 )
+OPTIONAL = ("model/references.json", "reasons.json")  # shape no outcome, but what is told of one
 KEPT = ("evaluation.json", "project.yaml")  # carried along, decide nothing, stand outside the digest
 FOLDERS = ("rules/", "lists/")
 
@@ -142,7 +143,7 @@ def check_name(name: str, *, path: str = "") -> None:
     """Hold a part's path to the format: relative, plain ASCII, no `.` or `..`, known to the format."""
     if not _PATH.fullmatch(name) or len(name) > 255:
         raise BundleError("not a path that a part may have", part=shown(name), path=path)
-    if name not in REQUIRED and name not in KEPT and not name.startswith(FOLDERS):
+    if name not in (*REQUIRED, *OPTIONAL, *KEPT) and not name.startswith(FOLDERS):
         raise BundleError("a part that this format does not know", part=name, path=path)
     if name.startswith("rules/") and not name.endswith((".yaml", ".yml")):
         raise BundleError("rule files end in .yaml", part=name, path=path)

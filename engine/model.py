@@ -10,11 +10,15 @@ import numpy as np
 from embeddings.encode import Encoding
 from engine.errors import BundleError
 from engine.manifest import MODEL, read_json
+from engine.onnx_outputs import with_outputs
+from engine.references import REFERENCES, References
 from engine.schema import Schema
 
 if TYPE_CHECKING:
     import onnxruntime
     import pyarrow as pa
+
+    from engine.contributions import Explainer
 
 ENCODING = "model/encoding.json"
 SCORES = "model/scores.json"
@@ -28,7 +32,16 @@ Inputs = dict[str, np.ndarray]
 class Model:
     """Encoding and graph together. Safe to use from several threads: nothing changes after opening."""
 
-    __slots__ = ("_encoding", "_pad", "_session", "classifiers", "scores")
+    __slots__ = (
+        "_encoding",
+        "_explainer",
+        "_graph",
+        "_pad",
+        "_session",
+        "classifiers",
+        "references",
+        "scores",
+    )
 
     def __init__(
         self, encoding: Encoding, session: onnxruntime.InferenceSession, scores: Sequence[str], *, pad: bool
@@ -36,6 +49,9 @@ class Model:
         self._encoding, self._session, self._pad = encoding, session, pad
         self.scores = tuple(scores)
         self.classifiers: tuple[Mapping[str, Any], ...] = ()
+        self.references: References | None = None
+        self._graph = b""
+        self._explainer: Explainer | None = None
 
     @classmethod
     def open(cls, parts: Mapping[str, bytes], schema: Schema) -> Model:
@@ -55,6 +71,9 @@ class Model:
             raise BundleError(str(error), part=ENCODING) from None
         model = cls(encoding, open_session(parts[MODEL]), scores, pad=bool(described.get("pad_single_rows")))
         model.classifiers = tuple(classifiers)
+        if REFERENCES in parts:
+            model.references = References.from_json(read_json(parts[REFERENCES], REFERENCES), encoding)
+            model._graph = parts[MODEL]
         model._try(schema)
         return model
 
@@ -78,6 +97,20 @@ class Model:
                 part = {name: np.repeat(array, 2, axis=0) for name, array in part.items()}
             scores[start:stop] = self._session.run(OUTPUT, part)[0][: stop - start]
         return scores
+
+    def explainer(self) -> Explainer | None:
+        """What says which fields moved a score; None where the bundle keeps no reference rows.
+
+        It is made when first asked for: a graph of its own, with the margins put out. Raises BundleError.
+        """
+        if self._explainer is None and self.references is not None:
+            from engine.contributions import Explainer
+            from engine.margins import Margins
+
+            margins = Margins.of(self.classifiers, self.scores)
+            session = open_session(with_outputs(self._graph, margins.inner))
+            self._explainer = Explainer(self._encoding, session, self.scores, margins, self.references)
+        return self._explainer
 
     def _try(self, schema: Schema) -> None:
         """Run an empty record alone and three of them at once: each must give a number for each score."""

@@ -11,6 +11,8 @@ from engine.bundle import Bundle
 from engine.errors import BundleError, InputError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES, Model
+from engine.reasons import ReasonCodes, read_reasons
+from engine.references import REFERENCES
 from engine.schema import Schema
 from engine.values import plain_value
 from rules.checked_rules import CheckedRules
@@ -42,6 +44,7 @@ class Runtime:
     rules: RuleSet
     score_variables: tuple[str, ...]
     no_scores: Mapping[str, None]
+    reasons: Mapping[str, ReasonCodes]
 
     @classmethod
     def open(
@@ -69,6 +72,7 @@ class Runtime:
             rules=RuleSet.compile(rules),
             score_variables=tuple(f"scores.{name}" for name in model.scores),
             no_scores=dict.fromkeys(model.scores),
+            reasons=read_reasons(bundle, model.classifiers),
         )
 
     @cached_property
@@ -173,4 +177,7 @@ def _check_names(condition: CheckedExpression, types: Mapping[str, str], part: s
 
 def _same_model(bundle: Bundle, other: Bundle) -> bool:
     ours, theirs = bundle.manifest.parts, other.manifest.parts
-    return all(ours[part].sha256 == theirs[part].sha256 for part in MODEL_PARTS)
+    if (REFERENCES in ours) != (REFERENCES in theirs):
+        return False
+    shared = (*MODEL_PARTS, *({REFERENCES} & set(ours)))
+    return all(ours[part].sha256 == theirs[part].sha256 for part in shared)

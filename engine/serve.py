@@ -21,7 +21,7 @@ from engine.status import Status
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from engine.explain import Explanation
+    from engine.explanation import Explanation
     from engine.lifecycle.live import Live
     from engine.lifecycle.registry import Registry
     from rules.checked_rules import CheckedRules
@@ -80,7 +80,9 @@ class Engine:
         return decide_table(self._runtime, data, keep=keep, on_reject=on_reject, now=_moment(now))
 
     def explain(self, record: Mapping[str, Any], *, now: datetime | None = None) -> Explanation:
-        """Decide one record and say why: what fired, on which values, and what would have been without it."""
+        """Decide one record and say why: which fields moved each score and by how much, what fired on which
+        values, and what would have been without it.
+        """
         from engine.explain import explain_record
 
         return explain_record(self._runtime, record, now=_moment(now))

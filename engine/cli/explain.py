@@ -22,11 +22,16 @@ def command(
     record: Annotated[
         str | None, typer.Option("--record", help="A record as JSON, or @FILE that holds it.", metavar="JSON")
     ] = None,
+    fields: Annotated[
+        int, typer.Option("--fields", help="How many fields to tell of each score.", metavar="N", min=0)
+    ] = 5,
     ref: BundleRef = None,
     project: ProjectDir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Explain one decision: its scores, the rules that fired and on what, the outcome without each."""
+    """Explain one decision: the fields that moved its scores, the rules that fired and on what, the outcome
+    without each, the principal reasons.
+    """
     from datetime import UTC, datetime
 
     from engine.cli.console import say, say_json
@@ -42,7 +47,7 @@ def command(
     if as_json:
         say_json(explanation.to_dict())
     else:
-        say(str(explanation))
+        say(explanation.text(fields=fields))
 
 
 def _of_text(text: str) -> dict[str, Any]:

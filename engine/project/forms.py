@@ -20,9 +20,11 @@ from engine.project.reading import (
     SPLIT_KEYS,
     SPLITS,
 )
+from engine.reasons import ADVERSE, HIGH
+from engine.references import MOST_ROWS
 from engine.schema import KEYS as FIELD_KEYS
 from engine.schema import NAME, TYPES
-from rules.forms import choice, condition, keyed, text
+from rules.forms import REASON, choice, condition, keyed, text
 from rules.policy import ROW_KEYS
 from rules.shape import Shape
 
@@ -67,6 +69,9 @@ _CLASSIFIER = {
     "label": _name("The label that it predicts; its own name by default."),
     "candidates": _maybe(Shape("The kinds that compete; the simplest that is as good as the best wins.",
                                many=True, each=Shape(schema={"enum": list(KINDS)}), least=1)),
+    "adverse": choice("Which end of its scores counts against a record.", ADVERSE, HIGH),
+    "reasons": _maybe(Shape("The reason code of each field, for adverse decisions.",
+                            each=replace(REASON, about="A reason code."))),
 }  # fmt: skip
 _EMBEDDING = {
     **{
@@ -98,6 +103,9 @@ _SPLIT = {
 _DATA = {
     "train": _name("Labelled rows: Parquet, CSV or JSON Lines, from the project's folder."),
     "test": _name("Labelled rows to evaluate on; without it they come off train."),
+    "references": _number(
+        "Training rows that the bundle keeps for explanations; 0 keeps none.", 0, MOST_ROWS, whole=True
+    ),
 }
 _EVALUATION = {
     "value": _name("A CEL expression: what one decided row is worth."),

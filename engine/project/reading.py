@@ -10,7 +10,9 @@ from typing import Any
 from embeddings.errors import SpecError
 from embeddings.spec import Spec
 from engine.project.form import Form
+from engine.project.reasons import read_reasons, refuse_unseen
 from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
+from engine.references import MOST_ROWS
 from engine.schema import RESERVED, Schema
 from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems
@@ -25,10 +27,10 @@ KEYS = ("name", "id", "fields", "event_time", "outcomes", "labels", "embedding",
 KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
          "nearest-neighbours")  # fmt: skip
 LABEL_KEYS = ("column", "positive", "classes")
-CLASSIFIER_KEYS = ("label", "candidates")
+CLASSIFIER_KEYS = ("label", "candidates", "adverse", "reasons")
 SPLIT_KEYS = ("by", "field", "validation", "test", "seed")
 SPLITS = ("random", "time", "order", "group")
-DATA_KEYS = ("train", "test")
+DATA_KEYS = ("train", "test", "references")
 EVALUATION_KEYS = ("label", "acted", "value")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LETTERS = "letters, digits and _, a letter first,"
@@ -47,8 +49,9 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     schema = _schema(form, top)
     outcomes = _outcomes(form, top)
     labels = _labels(form, top, schema)
-    classifiers = _classifiers(form, top, labels)
+    classifiers = _classifiers(form, top, labels, schema)
     embedding = _embedding(form, top, schema)
+    refuse_unseen(form, classifiers, schema, embedding, top.get("id"))
     seen = [*(schema.variables() if schema else ()), *_scores(classifiers)]
     policy = _policy(form, top, seen, outcomes) if schema else None
     name = form.name(("name",), top, root.resolve().name)
@@ -130,7 +133,9 @@ def _labels(form: Form, top: Mapping[str, Any], schema: Schema | None) -> dict[s
     return labels
 
 
-def _classifiers(form: Form, top: Mapping[str, Any], labels: dict[str, Label]) -> dict[str, ClassifierSpec]:
+def _classifiers(
+    form: Form, top: Mapping[str, Any], labels: dict[str, Label], schema: Schema | None
+) -> dict[str, ClassifierSpec]:
     """Classifiers; where no `labels` are given, a label is a column of that name that holds true or false."""
     classifiers: dict[str, ClassifierSpec] = {}
     section = form.section(("classifiers",), top)
@@ -153,7 +158,9 @@ def _classifiers(form: Form, top: Mapping[str, Any], labels: dict[str, Label]) -
         scores = score_names(name, labels.setdefault(label, Label(label, label)))
         if len(set(scores)) < len(scores):
             form.note(path, f"two classes of '{label}' give one score: {', '.join(scores)}", key=True)
-        classifiers[name] = ClassifierSpec(name, label, candidates, scores)
+        classifiers[name] = ClassifierSpec(
+            name, label, candidates, scores, read_reasons(form, path, body, schema)
+        )
     return classifiers
 
 
@@ -234,7 +241,9 @@ def _event_time(form: Form, top: Mapping[str, Any], schema: Schema | None, split
 def _data(form: Form, top: Mapping[str, Any]) -> Data:
     body = form.section(("data",), top, DATA_KEYS)
     train, test = form.name(("data", "train"), body), form.name(("data", "test"), body)
-    return Data(Path(train) if train else None, Path(test) if test else None)
+    references = form.number(("data", "references"), body, -1, between=(0, MOST_ROWS), whole=True)
+    kept = None if references < 0 else int(references)
+    return Data(Path(train) if train else None, Path(test) if test else None, kept)
 
 
 def _evaluation(

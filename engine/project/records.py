@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embeddings.spec import Spec
+from engine.reasons import ReasonCodes
 from engine.schema import Schema
 from rules.expression import CheckedExpression, Variable
 from rules.policy import Policy
@@ -43,6 +44,7 @@ class ClassifierSpec:
     label: str
     candidates: tuple[str, ...]
     scores: tuple[str, ...]  # names as rules see them after 'scores.': one if binary, else one a class
+    reasons: ReasonCodes = field(default_factory=ReasonCodes)
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Where the labelled rows are, from the project's folder; without `test`, test rows come off `train`."""
+    """Where the labelled rows are, from the project's folder; without `test`, test rows come off `train`.
+
+    `references` training rows go into the bundle for explanations; None leaves their number to the fit.
+    """
 
     train: Path | None = None
     test: Path | None = None
+    references: int | None = None
 
 
 @dataclass(frozen=True)

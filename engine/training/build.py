@@ -19,6 +19,7 @@ from engine.decide import Runtime
 from engine.errors import InputError
 from engine.evaluation.evaluate import evaluate_rows
 from engine.project.folder import read_rules
+from engine.reasons import REASONS, write_reasons
 from engine.ruleparts import check_files, rule_parts
 from engine.training.repeats import warnings_of
 from engine.training.reuse import (
@@ -147,6 +148,7 @@ def contents_of(project: Project, checked: CheckedRules, model: Mapping[str, byt
         **rule_parts(checked),
         "schema.json": canonical_json(_schema(project)),
         "policy.json": canonical_json(project.policy.to_json()),
+        **_reasons(project),
         "project.yaml": project.text,
     }
 
@@ -209,6 +211,12 @@ def _learned(
 
     learned = learn(project, prepared.rows, prepared.parts, progress)
     return learned.parts, learned.report
+
+
+def _reasons(project: Project) -> dict[str, bytes]:
+    """The part with the classifiers' reason codes, where the project gives any."""
+    stated = write_reasons({name: spec.reasons for name, spec in project.classifiers.items()})
+    return {REASONS: canonical_json(stated)} if stated else {}
 
 
 def _schema(project: Project) -> dict[str, Any]:

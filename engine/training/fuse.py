@@ -38,6 +38,11 @@ class Head:
         return self.classes == 2
 
     @property
+    def linear(self) -> bool:
+        """Whether it is a weighted sum of the embedding, and so shares one product with others."""
+        return self.exported.body is None and self.exported.raw is None
+
+    @property
     def scores(self) -> int:
         return 1 if self.binary else self.classes
 
@@ -100,7 +105,7 @@ def _linear(graph: _Graph, heads: Sequence[Head]) -> dict[str, str]:
 
     Where every head is of one kind, no column need be cut out: the result is named once for all of them.
     """
-    linear = [head for head in heads if head.exported.body is None and head.exported.raw is None]
+    linear = [head for head in heads if head.linear]
     if not linear:
         return {}
     scaled = [

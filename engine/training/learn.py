@@ -33,6 +33,8 @@ from engine.training.choose import (
     run_candidates,
 )
 from engine.training.fuse import fuse
+from engine.training.margins import margins_of
+from engine.training.references import reference_part
 from engine.training.reuse import canonical_json
 from engine.training.rows import Labelled
 from engine.training.split import Parts
@@ -125,11 +127,19 @@ def learn(
     progress("joining embedding and classifiers", 0.93)
     codes = {name: validation.codes[spec.label] for name, spec in project.classifiers.items()}
     choices, model, pad = _fused(project, candidates, embedded, codes)
+    references = reference_part(
+        embedded.encoding,
+        embedded.train_inputs,
+        embedded.train,
+        count=project.data.references,
+        seed=project.split.seed,
+    )
     return Learned(
         {
             MODEL: model,
             ENCODING: canonical_json(embedded.encoding.to_json()),
             SCORES: canonical_json(_scores(project, choices, pad)),
+            **references,
         },
         _report(report, choices, parts),
         choices,
@@ -305,6 +315,9 @@ def _classes(project: Project, classifier: str) -> int:
 def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[str, Any]:
     """What model/scores.json says: the columns of the graph's output, and what stands behind each."""
     described = []
+    margins = margins_of(
+        [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
+    )
     for name, choice in choices.items():
         spec = project.classifiers[name]
         label: Label = project.labels[spec.label]
@@ -315,6 +328,7 @@ def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[
                 "kind": choice.chosen.kind,
                 "classes": list(class_names(label)),
                 "scores": list(spec.scores),
+                "margins": margins[name].to_json(),
             }
         )
     return {"scores": list(project.scores), "classifiers": described, "pad_single_rows": pad}

@@ -13,12 +13,13 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.manifest import MODEL
 from engine.model import ENCODING, SCORES
+from engine.references import REFERENCES
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
     from engine.project import Project
 
-MODEL_PARTS = (MODEL, ENCODING, SCORES)
+MODEL_PARTS = (MODEL, ENCODING, SCORES, REFERENCES)
 LIBRARIES = ("tandem-engine", "numpy", "pyarrow", "torch", "scikit-learn", "skl2onnx", "onnx", "onnxruntime")
 EVALUATION = "evaluation.json"
 
@@ -71,6 +72,7 @@ def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, 
             project.split.seed,
             project.split.field,
         ],
+        "references": project.data.references,
         "libraries": dict(versions),
     }
     return "sha256:" + hashlib.sha256(canonical_json(shaped)).hexdigest()
@@ -82,7 +84,7 @@ def reusable(previous: Bundle | None, key: str) -> tuple[dict[str, bytes], dict[
         return None
     kept = previous.json(EVALUATION) if EVALUATION in previous.parts else {}
     report = kept.get("training") if isinstance(kept, dict) else None
-    parts = {path: previous.parts[path] for path in MODEL_PARTS}
+    parts = {path: previous.parts[path] for path in MODEL_PARTS if path in previous.parts}
     return parts, report if isinstance(report, dict) else {}
 
 

@@ -25,7 +25,7 @@ labels:
   bad: {column: bad, positive: true}
 embedding: {width: 8, hidden: [16], bins: 4, epochs: 3, seed: 7}
 classifiers:
-  risk: {label: bad, candidates: [logistic, tree]}
+  risk: {label: bad, candidates: [logistic, tree], reasons: {income: INCOME_LOW}}
 policy:
   - {when: scores.risk >= 0.5, decide: reject}
   - {when: "true", decide: accept}

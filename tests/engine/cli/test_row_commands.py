@@ -115,6 +115,22 @@ def test_explain_says_what_fired_on_which_values(fitted: Path, run: Run) -> None
     assert explained["decision"]["id"] == "l3"
 
 
+def test_explain_says_which_fields_moved_the_score(fitted: Path, run: Run) -> None:
+    """Log-odds and fields of the score that decided, reasons under the project's codes; all of it as JSON."""
+    record = json.dumps({"loan_id": "x", "age": 30, "income": 450.0, "job": "cook"})
+    code, out, _ = run("explain", "--record", record, "--project", fitted, "--fields", 1)
+    assert code == 0
+    assert "log-odds" in out
+    assert "2 other fields" in out
+    assert "most against it: INCOME_LOW (income +" in out
+    explained = json.loads(run("explain", "--record", record, "--project", fitted, "--json")[1])
+    moved = explained["contributions"]["risk"]
+    assert set(moved["fields"]) == {"age", "income", "job"}
+    assert abs(moved["base"] + sum(moved["fields"].values()) - moved["log_odds"]) < 1e-9
+    assert explained["decided_on"] == ["risk"]
+    assert explained["adverse_reasons"][0]["fields"] == ["income"]
+
+
 def test_explain_reads_a_record_from_a_file(fitted: Path, tmp_path: Path, run: Run) -> None:
     """@FILE holds one JSON object."""
     (tmp_path / "one.json").write_text('{"loan_id": "y", "age": 44, "job": "spy"}')

@@ -117,6 +117,11 @@ def test_the_name_of_a_project_is_its_folder_if_it_has_no_other() -> None:
         ("[accept, review, reject]", "[accept, accept]", "7:20: 'accept' is listed twice"),
         ("[accept, review, reject]", "[]", "7:11: at least one outcome is needed"),
         ("[accept, review, reject]", "[accept, review, reject, none]", "7:36: 'none' cannot be an outcome"),
+        ("label: bad,", "label: bad, reasons: {agee: YOUNG},", "13:32: unknown field 'agee'"),
+        ("label: bad,", "label: bad, reasons: {age: 5},", "13:37: 'age' must be text, got 5"),
+        ("label: bad,", "label: bad, reasons: {age: 'A|B'},", "13:37: 'age' may hold one line"),
+        ("label: bad,", "label: bad, adverse: up,", "13:31: 'adverse' must be one of high, low"),
+        ("data: {", "data: {references: -1, ", "19:20: 'references' must be a whole number"),
         ("column: status", "column: age", "9:8: 'age' is a label and a field"),
         ("[A+, B, C]", "[A, B]", "10:35: at least three classes are needed"),
         ("[A+, B, C]", "[A+, A-, C]", "14:3: two classes of 'grade' give one score"),
@@ -144,6 +149,16 @@ def test_every_mistake_is_placed(old: str, new: str, expected: str) -> None:
     assert old in GOOD
     found = problems(GOOD.replace(old, new, 1))
     assert any(one.startswith(expected) for one in found), found
+
+
+def test_a_reason_is_of_a_field_that_the_model_sees() -> None:
+    """A code for a field that is kept from the model would never be told."""
+    text = GOOD.replace("label: bad,", "label: bad, reasons: {age: YOUNG, income: LOW},")
+    project = parse_project(text.encode(), root=Path("loans"))
+    assert project.classifiers["risk"].reasons.codes == {"age": "YOUNG", "income": "LOW"}
+    assert problems(text.replace("epochs: 3", "without: [age]")) == [
+        "13:32: no score is made from 'age', so it is no reason"
+    ]
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:

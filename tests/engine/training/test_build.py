@@ -35,6 +35,7 @@ def test_a_fit_gives_every_part_of_a_bundle() -> None:
         "model/model.onnx",
         "model/encoding.json",
         "model/scores.json",
+        "model/references.json",
         "schema.json",
         "policy.json",
         "rules/parcels.yaml",
