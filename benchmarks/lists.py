@@ -24,7 +24,7 @@ from benchmarks.figures import Figure, against, figure
 from benchmarks.setting import WORK, child
 
 ENTRIES = 1_000_000
-PATHS = {"texts": "string", "whole numbers": "int", "networks": "cidr"}
+PATHS = {"texts": "string", "whole numbers": "int", "numbers far apart": "int", "networks": "cidr"}
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -35,8 +35,8 @@ def run(*, quick: bool) -> list[Figure]:
     WORK.mkdir(exist_ok=True)
     figures = []
     for name, kind in PATHS.items():
-        path = WORK / f"list-{kind}.txt"
-        entries, rows = _made(kind, ENTRIES)
+        path = WORK / f"list-{name.replace(' ', '-')}.txt"
+        entries, rows = _made(kind, ENTRIES, 10**15 if "apart" in name else 10**8)
         path.write_text("\n".join(entries) + "\n")
         data = path.read_bytes()
         read, held = _repeat(lambda data=data, kind=kind: read_entries(bytes(bytearray(data)), None, kind)[0])
@@ -69,11 +69,11 @@ def run(*, quick: bool) -> list[Figure]:
     return figures
 
 
-def _made(kind: str, count: int) -> tuple[list[str], list[str]]:
-    """Make the entries of a list, and as many rows of which half are members."""
+def _made(kind: str, count: int, below: int) -> tuple[list[str], list[str]]:
+    """Make the entries of a list, numbers `below` some, and as many rows of which half are members."""
     rng = np.random.default_rng(7)
     if kind == "int":
-        drawn = rng.choice(10**8, 2 * count, replace=False)
+        drawn = rng.permutation(np.unique(rng.integers(0, below, 3 * count)))[: 2 * count]
         known, others = [str(number) for number in drawn[:count]], drawn[count:].astype(str).tolist()
     elif kind == "string":
         drawn = rng.integers(0, 2**48, 2 * count)

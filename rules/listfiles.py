@@ -19,10 +19,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pyarrow as pa
 
+from rules.addresses import parse_v4
+from rules.bitmap import number_set
 from rules.errors import nearest
 from rules.expression import CIDR
-from rules.members import BLOCK, NumberSet, TextSet
-from rules.ranges import RangeSet, network, parse_v4
+from rules.members import BLOCK, TextSet
+from rules.ranges import RangeSet, network
+from rules.words import Words
 
 MAX_BYTES = 128 * 1024 * 1024
 MAX_LINES = 2_000_000
@@ -349,7 +352,7 @@ def _numbers(
             break
     if problems:
         return frozenset()
-    return frozenset(numbers.tolist()) if len(numbers) <= SMALL else NumberSet(numbers)
+    return frozenset(numbers.tolist()) if len(numbers) <= SMALL else number_set(numbers)
 
 
 def _whole_block(cuts: _Cuts) -> tuple[np.ndarray, np.ndarray]:
@@ -442,7 +445,8 @@ def _v4_block(cuts: _Cuts) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(tail >= back)
         rows = rows[octets[ends[rows] - back] == ord("/")]
         slash[rows] = ends[rows] - back
-    first, plain = parse_v4(octets, starts, slash - starts)
+    addresses, plain = parse_v4(Words(cuts.data), starts, slash - starts)
+    first = addresses.astype(np.int64)
     prefix = np.zeros(len(cuts), dtype=np.int64)
     for place in (1, 2):
         rows = np.flatnonzero(slash + place < ends)

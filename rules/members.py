@@ -8,7 +8,7 @@ INVARIANT: a hash only says where to look; a member is found by comparing all it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from struct import Struct, unpack
 from typing import Any
@@ -16,18 +16,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rules.expression import BOOL, CIDR, DOUBLE, STRING
-from rules.ranges import RangeSet
+from rules.words import Words, equal
 
 BLOCK = 32_768
 LONGEST = 65_535
 """Bytes of the longest text: its length takes 16 bits of a slot."""
-FEW = 8
-"""Members that a column is compared with one by one."""
-
 _MASK = 2**64 - 1
 _TAG = 16  # bits of the hash kept in a slot: most texts that are no members are told apart by them
-_KEEP = np.array([2 ** (8 * size) - 1 for size in range(9)], dtype=np.uint64)
 _WORD = np.uint64
 _AS_DOUBLE, _AS_INT = Struct("<d").pack, Struct("<Q").unpack
 
@@ -47,7 +42,7 @@ class TextSet(Set[str]):
         self._seed, self._factor = _keys(data)
         self._longest = int(lengths.max(initial=0))
         self._bits = max(len(starts).bit_length(), 4)
-        words = _Words(data)
+        words = Words(data)
         order, hashes = self._ordered(words, starts, lengths)
         tags = hashes >> _WORD(64 - self._bits - _TAG) & _WORD(2**_TAG - 1)
         slots = starts[order].astype(np.uint64) << _WORD(32)
@@ -108,7 +103,7 @@ class TextSet(Set[str]):
         """
         _, offsets, data = texts.buffers()
         ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-        words = _Words(b"" if data is None else data)
+        words = Words(b"" if data is None else data)
         found = np.zeros(len(texts), dtype=bool)
         for begin in range(0, len(texts), BLOCK):
             bounds = ends[begin : begin + BLOCK + 1]
@@ -119,10 +114,10 @@ class TextSet(Set[str]):
         return found
 
     @cached_property
-    def _words(self) -> _Words:
-        return _Words(self.data)
+    def _words(self) -> Words:
+        return Words(self.data)
 
-    def _find(self, words: _Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    def _find(self, words: Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Look a block of texts up: buckets first, then slot by slot for those that are still open."""
         found = np.zeros(len(starts), dtype=bool)
         hashes = self._hashes(words, starts, lengths)
@@ -137,7 +132,7 @@ class TextSet(Set[str]):
             slots = self._slots.take(place)
             alike = np.flatnonzero(slots.astype(np.uint32) == like)
             ours, theirs = slots[alike], rows[alike]
-            same = _equal(
+            same = equal(
                 self._words, (ours >> _WORD(32)).view(np.int64), words, starts[theirs], lengths[theirs]
             )
             found[theirs[same]] = True
@@ -145,7 +140,7 @@ class TextSet(Set[str]):
             rest = np.flatnonzero((place < end) & ~found[rows])
         return found
 
-    def _hashes(self, words: _Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    def _hashes(self, words: Words, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Hash texts, the 8 bytes of a word at a time: `__contains__` does the same for one."""
         state = _WORD(self._seed) + lengths.astype(np.uint64)
         factor = _WORD(self._factor)
@@ -160,7 +155,7 @@ class TextSet(Set[str]):
         return state
 
     def _ordered(
-        self, words: _Words, starts: np.ndarray, lengths: np.ndarray
+        self, words: Words, starts: np.ndarray, lengths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give the texts in the order of their hashes, each once, and the upper bits of those hashes."""
         count = len(starts)
@@ -182,7 +177,7 @@ class TextSet(Set[str]):
 
     def _repeated(
         self,
-        words: _Words,
+        words: Words,
         starts: np.ndarray,
         lengths: np.ndarray,
         order: np.ndarray,
@@ -192,7 +187,7 @@ class TextSet(Set[str]):
         one, next_one = order[alike], order[alike + 1]
         same = lengths[one] == lengths[next_one]
         pair = np.flatnonzero(same)
-        same[pair] = _equal(words, starts[one[pair]], words, starts[next_one[pair]], lengths[one[pair]])
+        same[pair] = equal(words, starts[one[pair]], words, starts[next_one[pair]], lengths[one[pair]])
         repeated = np.zeros(len(order), dtype=bool)
         repeated[alike[same] + 1] = True
         # Two texts of one hash may stand in turns: such a run, a rare one, is gone through singly.
@@ -308,41 +303,6 @@ class NumberSet(Set[Any]):
         return found
 
 
-class _Words:
-    """Bytes read 8 at a time, at any place."""
-
-    def __init__(self, data: Any) -> None:
-        size = len(data)
-        self._last = max(size, 8) - 8
-        self._words = np.ndarray(
-            (self._last + 1,), "<u8", data if size >= 8 else bytes(data).ljust(8, b"\0"), strides=(1,)
-        )
-
-    def at(self, places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Give the word at each place, without the bytes from `sizes` on."""
-        if places.max(initial=0) > self._last:
-            # The last bytes of the buffer: a word that ends with it, moved down.
-            near = np.minimum(places, self._last)
-            beyond = np.minimum(places - near, 7).astype(np.uint64)
-            words = self._words[near] >> (beyond << _WORD(3))
-        else:
-            words = self._words[places]
-        words &= _KEEP.take(sizes, mode="clip")
-        return np.asarray(words)
-
-
-def _equal(ours: _Words, at: np.ndarray, theirs: _Words, places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Compare texts of equal sizes, word by word: `(n,)` places each → `(n,)` bool."""
-    same = ours.at(at, sizes) == theirs.at(places, sizes)
-    for word in range(8, int(sizes.max(initial=0)), 8):
-        rows = np.flatnonzero(same & (sizes > word))
-        if not rows.size:
-            break
-        left = sizes[rows] - word
-        same[rows] = ours.at(at[rows] + word, left) == theirs.at(places[rows] + word, left)
-    return np.asarray(same)
-
-
 def _keys(data: bytes) -> tuple[int, int]:
     """Give a hash's seed and odd factor out of what it hashes: nobody can write entries that collide."""
     drawn = hashlib.sha256(data).digest()
@@ -361,31 +321,3 @@ def _bits(numbers: np.ndarray) -> np.ndarray:
     if numbers.dtype == np.float64:
         numbers = numbers + 0.0
     return np.ascontiguousarray(numbers).view(np.uint64)
-
-
-def membership(kind: str, values: Collection[Any]) -> Any:
-    """Give the entries of a list so that one value of a type can be looked up: `value in membership(…)`.
-
-    `kind` is the type looked up, or `cidr`. NaN is left out: it equals nothing, but a frozenset finds it by
-    identity.
-    """
-    if kind == CIDR:
-        return values if isinstance(values, RangeSet) else RangeSet.of(values)
-    if isinstance(values, NumberSet):
-        return values.doubles if kind == DOUBLE else values
-    if isinstance(values, TextSet):
-        return values
-    return frozenset(
-        float(value) if kind == DOUBLE and value is not None else value for value in values if value == value
-    )
-
-
-def batch_membership(kind: str, values: Collection[Any]) -> Any:
-    """Give the entries of a list so that a column can be looked up: a set with `among`, a few as an array."""
-    members = membership(kind, values)
-    if not isinstance(members, frozenset) or kind == BOOL:
-        return members
-    if kind == STRING:
-        return TextSet.of(members) if len(members) > FEW else pa.array(members, pa.string())
-    numbers = np.array(list(members), dtype=np.float64 if kind == DOUBLE else np.int64)
-    return NumberSet(numbers) if len(numbers) > FEW else numbers

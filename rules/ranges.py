@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rules.addresses import parse_v4
+from rules.words import Words
+
 BLOCK = 32_768
 LONGEST = 45
 """Characters of the longest address, an IPv6 one that ends as an IPv4 one does."""
 
 _NETWORK = re.compile(r"([0-9A-Fa-f.:]{1,45})(?:/([0-9]{1,3}))?")
-_ZERO, _DOT = ord("0"), ord(".")
+_HALF = np.uint64(32)
 
 
 class RangeSet:
@@ -83,16 +86,13 @@ class RangeSet:
         _, offsets, data = texts.buffers()
         if data is None:
             return found
-        octets = np.frombuffer(data, np.uint8)
+        octets, words = np.frombuffer(data, np.uint8), Words(data)
         ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
         for begin in range(0, len(texts), BLOCK):
             bounds = ends[begin : begin + BLOCK + 1]
             starts, lengths = bounds[:-1], np.diff(bounds)
-            value, good = parse_v4(octets, starts, lengths)
-            some = np.zeros(len(starts), dtype=bool)
-            if len(self._starts):
-                place = np.searchsorted(self._starts, value, side="right") - 1
-                some = good & (place >= 0) & (value <= self._ends[np.maximum(place, 0)])
+            value, good = parse_v4(words, starts, lengths)
+            some = self._holds(value) & good
             if self._bounds6:
                 for row in np.flatnonzero(~good & (lengths >= 2) & (lengths <= LONGEST)).tolist():
                     at = int(starts[row])
@@ -101,6 +101,19 @@ class RangeSet:
         if texts.null_count:
             found &= texts.is_valid().to_numpy(zero_copy_only=False)
         return found
+
+    def _holds(self, addresses: np.ndarray) -> np.ndarray:
+        """Say which IPv4 addresses are in a range: `(n,)` uint32 → `(n,)` bool."""
+        if not len(self._starts):
+            return np.zeros(len(addresses), dtype=bool)
+        # Addresses in order are searched for in a sixth of the time: each reads what the one before it read.
+        keys = addresses.astype(np.uint64) << _HALF | np.arange(len(addresses), dtype=np.uint64)
+        keys.sort()
+        value, row = (keys >> _HALF).astype(np.uint32), keys.astype(np.uint32)
+        place = np.searchsorted(self._starts, value, side="right") - 1
+        held = np.empty(len(addresses), dtype=bool)
+        held[row] = (place >= 0) & (value <= self._ends.take(place, mode="clip"))
+        return held
 
 
 class _Keys:
@@ -149,37 +162,6 @@ def network(text: str) -> tuple[int, int, int]:
         kind: Any = IPv4Address if bits == 32 else IPv6Address
         raise ValueError(f"bits are set beyond the prefix: the network is {kind(first & ~rest)}/{prefix}")
     return bits, first, first | rest
-
-
-def parse_v4(octets: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Read IPv4 addresses out of bytes: four decimal numbers up to 255 without leading zeros.
-
-    **Shape**: uint8 bytes, `(n,)` starts and lengths → `(n,)` int64 addresses, `(n,)` bool: is it one?
-    """
-    rows = np.flatnonzero((lengths >= 7) & (lengths <= 15))
-    good = np.zeros(len(starts), dtype=bool)
-    values = np.zeros(len(starts), dtype=np.int64)
-    at, size = starts[rows], lengths[rows]
-    value, part = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
-    digits, dots = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
-    right = np.ones(len(rows), dtype=bool)
-    last = len(octets) - 1
-    for place in range(int(size.max(initial=0)) + 1):
-        inside = size > place
-        byte = octets[np.minimum(at + place, last)].astype(np.int64)
-        ends = (inside & (byte == _DOT)) | (size == place)
-        digit = inside & ~ends
-        right &= ~digit | ((byte >= _ZERO) & (byte <= _ZERO + 9) & ~((digits > 0) & (part == 0)))
-        part = np.where(digit, part * 10 + byte - _ZERO, part)
-        digits += digit
-        right &= ~ends | ((digits >= 1) & (digits <= 3) & (part <= 255))
-        value = np.where(ends, value << 8 | (part & 255), value)
-        dots += ends & inside
-        part[ends] = 0
-        digits[ends] = 0
-    right &= dots == 3
-    good[rows], values[rows] = right, np.where(right, value, 0)
-    return values, good
 
 
 def _merged_columns(ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

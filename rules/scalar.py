@@ -38,7 +38,7 @@ from rules.functions import ERROR, SCOPE, TABLE
 from rules.functions.forms import Elements, Source, truth
 from rules.functions.table import Form, Function
 from rules.index import Index
-from rules.members import membership
+from rules.membership import membership
 from rules.sharing import Sharing
 
 Values = Mapping[str, Any]

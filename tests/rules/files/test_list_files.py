@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import listfiles
+from rules.bitmap import BitSet
 from rules.listfiles import MAX_PROBLEMS, read_entries, seems_commented
 from rules.members import NumberSet, TextSet
 from rules.ranges import RangeSet
@@ -185,8 +186,12 @@ def test_a_million_entries_are_small() -> None:
     assert texts.data is data
     assert sys.getsizeof(data) + texts.nbytes <= 3 * len(data)
     numbers, _ = read_entries(data, None, "int")
-    assert isinstance(numbers, NumberSet)
-    assert sys.getsizeof(data) + numbers.nbytes <= 3 * len(data)
+    assert isinstance(numbers, BitSet)
+    assert sys.getsizeof(data) + numbers.nbytes <= 2 * len(data)
+    apart = "\n".join(str(number * 1_000_003) for number in range(10**6)).encode()
+    hashed, _ = read_entries(apart, None, "int")
+    assert isinstance(hashed, NumberSet)
+    assert sys.getsizeof(apart) + hashed.nbytes <= 3 * len(apart)
     assert len(texts) == len(numbers) == 10**6
     assert "1999999" in texts
     assert 1_999_999 in numbers

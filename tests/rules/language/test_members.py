@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import members
+from rules import bitmap, members
+from rules.bitmap import BitSet, number_set
 from rules.environment import in_ranges
 from rules.members import NumberSet, TextSet
 from rules.ranges import RangeSet
@@ -71,6 +72,35 @@ def test_a_number_set_is_a_set(held: np.ndarray, sought: Any) -> None:
     assert compact.doubles.among(doubles).tolist() == [number in widened for number in doubles.tolist()]
 
 
+@given(
+    least=st.integers(-(2**63), 2**63 - 1 - 3000),
+    spread=st.sets(st.integers(0, 3000), min_size=1),
+    sought=st.data(),
+)
+@SETTINGS
+def test_a_bit_set_is_a_set(least: int, spread: set[int], sought: Any) -> None:
+    """Wherever its numbers lie among those of 64 bits; one by one, in a column, and as doubles."""
+    plain = {least + number for number in spread}
+    compact = number_set(np.array([*plain, least + max(spread)], np.int64))
+    assert isinstance(compact, BitSet) or len(plain) < 24
+    assert compact == plain
+    assert not isinstance(compact, BitSet) or list(compact) == sorted(plain)
+    near = st.integers(max(least - 9, -(2**63)), least + 3000)
+    asked = [*plain, *sought.draw(st.lists(st.one_of(near, st.integers(-(2**63), 2**63 - 1))))]
+    assert [number in compact for number in asked] == [number in plain for number in asked]
+    assert compact.among(np.array(asked)).tolist() == [number in plain for number in asked]
+    widened = {float(number) for number in plain}
+    assert compact.doubles == widened
+
+
+def test_numbers_far_apart_are_hashed_and_doubles_too() -> None:
+    """A bit for each number between would be more than eight bytes a number."""
+    assert isinstance(number_set(np.array([0, 10**9])), NumberSet)
+    assert isinstance(number_set(np.array([1.0, 2.0])), NumberSet)
+    assert isinstance(number_set(np.array([-(2**63), 2**63 - 1])), NumberSet)
+    assert len(number_set(np.array([], np.int64))) == 0
+
+
 @given(networks=NETWORKS, texts=st.lists(ADDRESSES))
 @SETTINGS
 def test_ranges_hold_what_ipaddress_says(networks: list[str], texts: list[str]) -> None:
@@ -102,6 +132,12 @@ def test_more_than_a_block_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     compact = TextSet.of(held)
     column = pa.array([text for number in range(1500) for text in (f"{number}" * (number % 5 + 1), "none")])
     assert compact.among(column).tolist() == [text in frozenset(held) for text in column.to_pylist()]
+    monkeypatch.setattr(bitmap, "BLOCK", 64)
+    monkeypatch.setattr(bitmap, "_CHUNK", 64)
+    bits = BitSet(np.arange(0, 3000, 3))
+    assert bits.among(np.arange(3000)).tolist() == [number % 3 == 0 for number in range(3000)]
+    assert list(bits) == list(range(0, 3000, 3))
+    assert bits.doubles == set(map(float, range(0, 3000, 3)))
     numbers = NumberSet(np.arange(0, 3000, 3))
     assert numbers.among(np.arange(3000)).tolist() == [number % 3 == 0 for number in range(3000)]
 
@@ -124,6 +160,8 @@ def test_what_is_no_text_is_not_found() -> None:
     assert "\ud800" not in compact
     assert "a" * 100 not in compact
     assert None not in NumberSet(np.array([1]))
+    assert None not in BitSet(np.array([1]))
+    assert 1.0 not in BitSet(np.array([1]))
     assert 2**64 + 1 not in NumberSet(np.array([1]))
     assert 1 not in NumberSet(np.array([1.0]))
     assert None not in RangeSet.of(["::/0"])
