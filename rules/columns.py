@@ -164,6 +164,13 @@ class Texts:
         null[size] = True
         return Dictionary(Column(STRING, values, null), codes.astype(narrow), bool(self._array.null_count))
 
+    def among(self, sought: pa.Array, start: int, stop: int) -> tuple[np.ndarray, Plane | None]:
+        """Say for each of rows start to stop which of some texts it is; and where none, None for nowhere."""
+        found = pc.index_in(self._array.slice(start, stop - start), value_set=sought)
+        codes = np.frombuffer(found.buffers()[1], np.int32, len(found), found.offset * 4)
+        none = null_plane(found, 0, len(found))
+        return codes.astype(np.uint8) if len(sought) <= 2**8 else codes, none
+
     def block(self, start: int, stop: int) -> Column:
         """Give rows start to stop."""
         null = None if self.null is None else self.null[start:stop]

@@ -8,7 +8,8 @@ where thresholds of other cells are surely on one side, and the thresholds of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,11 @@ class Cuts:
         self.edges = edges
         self._grids = _grids(edges)
 
-    def planes(self, values: np.ndarray, none: Plane, whole: Plane) -> tuple[list[Plane], Plane | None]:
+    def fill(self, values: np.ndarray, planes: np.ndarray) -> Plane | None:
         """Say for each threshold where `values` are at or above it, and which values are no NaN (None: all).
 
-        A threshold outside the block's minimum and maximum costs nothing: its mask is `none` or `whole`.
+        **Shape**: `(rows,)` values, at least one; writes `(thresholds, ceil(rows / 8))` uint8. A threshold
+        outside the values' minimum and maximum costs next to nothing.
         """
         low, high = values.min(), values.max()
         numbers = None
@@ -42,14 +44,17 @@ class Cuts:
         else:
             first, last = 0, len(self.edges)
             numbers = pack(values == values)
-        planes = [whole] * first + [none] * (len(self.edges) - first)
+        planes[:first], planes[last:] = 255, 0
         for start, grid in self._grids:
             begin, end = max(first, start), min(last, start + len(grid.edges))
             if end - begin > FEW and grid.cell is not None:
-                planes[begin:end] = grid.planes(values, numbers is not None)[begin - start : end - start]
+                grid.fill(values, numbers is not None, begin - start, planes[begin:end])
             else:
-                planes[begin:end] = [pack(values >= edge) for edge in self.edges[begin:end]]
-        return planes, numbers
+                for at in range(begin, end, FEW):
+                    stop = min(at + FEW, end)
+                    above = values >= self.edges[at:stop, None]
+                    planes[at:stop] = np.packbits(above, axis=1, bitorder="little")
+        return numbers
 
 
 class Grid:
@@ -72,17 +77,22 @@ class Grid:
             self._within = [self._nth(number) for number in range(crowd)]
             self._most = np.uint8(len(edges))
             self._width = len(edges).bit_length()
+            self._bits = (1 << np.arange(self._width, dtype=np.uint8))[:, None]
             self._program, self._slots = _program(len(edges), self._width)
 
-    def planes(self, values: np.ndarray, some_nan: bool) -> list[Plane]:
-        """Say for each threshold where `values` are at or above it."""
+    def fill(self, values: np.ndarray, some_nan: bool, first: int, planes: np.ndarray) -> None:
+        """Say where `values` are at or above each threshold from the first on, as many as planes."""
         codes = self.codes(values)
         if some_nan:
             codes[values != values] = 0
-        planes = [pack(codes & (1 << bit)) for bit in range(self._width)]
-        for bit, other, meet in self._program:
-            planes.append(planes[bit] & planes[other] if meet else planes[bit] | planes[other])
-        return [planes[slot] for slot in self._slots]
+        last = self._program[-1].last if self._program else self._width
+        made = np.empty((last, planes.shape[1]), dtype=np.uint8)
+        made[: self._width] = np.packbits(codes & self._bits, axis=1, bitorder="little")
+        for step in self._program:
+            combine = np.bitwise_and if step.meet else np.bitwise_or
+            out = made[step.first : step.last]
+            combine(made.take(step.others, axis=0), made[step.bit], out=out)
+        made.take(self._slots[first : first + len(planes)], axis=0, out=planes, mode="clip")
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Count for each value the thresholds at or below it: uint8; for NaN, anything."""
@@ -153,28 +163,38 @@ def _scales(edges: np.ndarray) -> list[Callable[[np.ndarray], np.ndarray]]:
     return found
 
 
-def _program(edges: int, width: int) -> tuple[list[tuple[int, int, bool]], list[int]]:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Slots first to last, each made of a bit of the codes and another slot."""
+
+    bit: int
+    meet: bool
+    others: np.ndarray
+    first: int
+    last: int
+
+
+def _program(edges: int, width: int) -> tuple[list[_Step], np.ndarray]:
     """Say how the masks `code >= k` for k = 1 … `edges` come from the bits of the codes.
 
     With the lower bits done, bit i makes of them `bit & lower` where k has it, else `bit | lower`: numbers
-    with the same low bits share the work. Slots 0 … width - 1 are the bits, a line of the program adds one.
+    with the same low bits share the work. Slots 0 … width - 1 are the bits, the steps add the others: at
+    bit i the masks "the lower i + 1 bits of the code are at least `low`".
     """
-    program: list[tuple[int, int, bool]] = []
-    known: dict[tuple[int, int], int] = {}
-
-    def slot(low: int, count: int) -> int:
-        """Give the slot of "the lower `count` bits of the code are at least `low`", which is not 0."""
-        found = known.get((low, count))
-        if found is None:
-            bit = count - 1
-            rest = low & ~(1 << bit)
-            if not rest:
-                found = bit
-            else:
-                program.append((bit, slot(rest, bit), bool(low >> bit)))
-                found = width + len(program) - 1
-            known[low, count] = found
-        return found
-
-    slots: Sequence[int] = [slot(number, width) for number in range(1, edges + 1)]
-    return program, list(slots)
+    needed = [set(range(1, edges + 1))]
+    for bit in reversed(range(width)):
+        needed.append({low & ~(1 << bit) for low in needed[-1]} - {0})
+    program: list[_Step] = []
+    slots: dict[int, int] = {}  # of the masks about the bits below this one
+    size = width
+    for bit, lows in enumerate(reversed(needed[:-1])):
+        made = {1 << bit: bit}
+        for meet in (True, False):
+            some = [low for low in sorted(lows - {1 << bit}) if bool(low >> bit) is meet]
+            if some:
+                others = np.array([slots[low & ~(1 << bit)] for low in some], dtype=np.intp)
+                program.append(_Step(bit, meet, others, size, size + len(some)))
+                made.update(zip(some, range(size, size + len(some)), strict=True))
+                size += len(some)
+        slots = made
+    return program, np.array([slots[number] for number in range(1, edges + 1)], dtype=np.intp)

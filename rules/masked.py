@@ -1,25 +1,23 @@
-"""Conditions over one batch: the questions of `Masks` answered from its columns, block by block."""
+"""Conditions over one batch: what `Masks` has of them answered from its columns, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from threading import Lock
 
 import numpy as np
-import pyarrow.compute as pc
 
 from rules.bits import Bits, Plane, pack, rows_of
 from rules.block import Block
 from rules.columns import Batch, Gathered, Plain, Texts
 from rules.hits import NOWHERE
 from rules.masks import Masks
-from rules.threads import each
-from rules.verdict import text_array
 
-FEW_ROWS = 8_192
+LINES = 16 * 2**20
+"""Bytes of a sheet for a strip of rows: longer calls pay until the lines are fetched from far away."""
 
-Codes = tuple[np.ndarray, list[list[int]]]  # each row's code; for each list of texts sought, their codes
+NARROW = 4_096
+"""Rows of a strip at least: calls on fewer would be all overhead."""
 
 
 class MaskedBatch:
@@ -29,18 +27,12 @@ class MaskedBatch:
         self.masks = masks
         self.columns = columns
         self.lifted: dict[int, Gathered | None] = {}
-        # Answers are thousands of calls of a microsecond: two threads at it would wait for Python's lock and
-        # little else. One answers while others read their masks back, in calls that are long.
-        self._turn = Lock()
-        sought = list(masks.sought)
-        # A pool of threads takes longer to start than a few rows to code.
-        codes = each(self._codes, sought) if columns.rows > FEW_ROWS else list(map(self._codes, sought))
-        self.codes = dict(zip(sought, codes, strict=True))
+        self._sheets: list[np.ndarray] = []  # memory for two sheets each, of which each thread takes one
 
     def hits(self, start: int, stop: int, roots: Sequence[int]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Give the rows, from start to stop, where each of these is true, and where it is unknown."""
         block = MaskedBlock(self, start, stop)
-        with self._turn, np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             answers = [block.bits(root) for root in roots]
         true = [NOWHERE] * len(answers)
         unknown = list(true)
@@ -54,20 +46,18 @@ class MaskedBatch:
             unknown[number] = rows
         return true, unknown
 
-    def _codes(self, name: str) -> Codes | None:
-        """Code the texts of a column, and those sought in it; None if few of its texts repeat."""
-        texts = self.columns[name]
-        dictionary = texts.dictionary if isinstance(texts, Texts) else None
-        if dictionary is None:
-            return None
-        sought = self.masks.sought[name]
-        known = dictionary.values.values
-        wanted = list(dict.fromkeys(text for some in sought for text in some))
-        places = pc.index_in(text_array(wanted), value_set=known.slice(0, len(known) - 1))
-        codes = {
-            text: code for text, code in zip(wanted, places.to_pylist(), strict=True) if code is not None
-        }
-        return dictionary.codes, [[codes[text] for text in some if text in codes] for some in sought]
+    def sheets(self, width: int) -> np.ndarray:
+        """Give memory for two sheets of this width, for one thread until it is given back."""
+        size = 2 * self.masks.sheet.size * width
+        try:
+            found = self._sheets.pop()
+        except IndexError:
+            return np.empty(size, dtype=np.uint8)
+        return found if len(found) >= size else np.empty(size, dtype=np.uint8)
+
+    def give_back(self, sheets: np.ndarray) -> None:
+        """Let other blocks have the memory."""
+        self._sheets.append(sheets)
 
 
 class MaskedBlock:
@@ -77,12 +67,10 @@ class MaskedBlock:
         self.none: Plane = np.zeros((stop - start + 7) // 8, dtype=np.uint8)
         self.whole: Plane = ~self.none
         self._batch = batch
-        self._questions, self._places = batch.masks.questions, batch.masks.places
+        self._questions = batch.masks.questions
         self._start, self._stop = start, stop
-        self.kept: dict[int, Bits] = {}
-        self._cut: dict[str, tuple[list[Plane], Plane | None]] = {}
-        self._nulls: dict[str, Plane | None] = {}
-        self._equal: dict[str, dict[int, Plane]] = {}
+        self._given: dict[int, Bits] = {}
+        self.kept: dict[int, Bits] = self._from_sheet() if batch.masks.kept else {}
 
     def bits(self, key: int) -> Bits:
         """Answer one node, once."""
@@ -91,15 +79,69 @@ class MaskedBlock:
             kept = self.kept[key] = self._questions[key](self)
         return kept
 
-    def at_or_above(self, name: str, edge: float | int | None) -> Plane:
-        """Say where a column is at or above a threshold; `None` is above everything."""
-        if edge is None:
-            return self.none
-        return self._cuts(name)[0][self._places[name][edge]]
+    def general(self, key: int) -> Bits:
+        """Answer a node by the general plan."""
+        truth = self._general.truth(key)
+        true = pack(truth.true)
+        return true, true if truth.false is None else pack(~truth.false)
 
-    def numbers(self, name: str) -> Plane | None:
-        """Say where a column is not NaN; None if everywhere."""
-        return self._cuts(name)[1]
+    def given(self, key: int) -> Bits:
+        """Answer a node that the sheet needs, once for all strips."""
+        if key not in self._given:
+            self._given[key] = self.general(key)
+        return self._given[key]
+
+    @cached_property
+    def _general(self) -> Block:
+        batch = self._batch
+        return Block(batch.masks.plan, batch.columns, self._start, self._stop, batch.lifted)
+
+    def _from_sheet(self) -> dict[int, Bits]:
+        """Answer what the sheet answers, strip by strip."""
+        masks = self._batch.masks
+        sheet, kept = masks.sheet, masks.kept
+        strip = max(NARROW, 1 << (8 * LINES // sheet.size).bit_length() - 1)
+        rows = self._stop - self._start
+        true = np.empty((len(kept), len(self.none)), dtype=np.uint8)
+        possible: np.ndarray | None = None
+        memory = self._batch.sheets((min(strip, rows) + 7) // 8)
+        with np.errstate(all="ignore"):
+            for first in range(0, rows, strip):
+                last = min(first + strip, rows)
+                width = (last - first + 7) // 8
+                one, other = (
+                    memory[at : at + sheet.size * width].reshape(sheet.size, width)
+                    for at in (0, len(memory) // 2)
+                )
+                given = _Strip(self, self._batch, self._start + first, self._start + last, first)
+                may = sheet.fill(given, one, other)
+                place = slice(first // 8, first // 8 + width)
+                true[:, place] = one.take(sheet.wanted, axis=0)
+                if may is not one and possible is None:
+                    possible = true.copy()
+                if possible is not None:
+                    possible[:, place] = may.take(sheet.wanted, axis=0)
+        self._batch.give_back(memory)
+        if possible is None:
+            return {key: (plane, plane) for key, plane in zip(kept, true, strict=True)}
+        return dict(zip(kept, zip(true, possible, strict=True), strict=True))
+
+
+class _Strip:
+    """Rows of a block, as the sheet wants them; `first` is the block's row at which they start."""
+
+    def __init__(self, block: MaskedBlock, batch: MaskedBatch, start: int, stop: int, first: int) -> None:
+        self.rows = stop - start
+        self._block, self._batch = block, batch
+        self._start, self._stop, self._first = start, stop, first
+        self._nulls: dict[str, Plane | None] = {}
+
+    def values(self, name: str) -> np.ndarray:
+        """Give a column of numbers; where it is null, anything."""
+        column = self._batch.columns[name]
+        if not isinstance(column, Plain):
+            raise TypeError(f"the column '{name}' has no numbers")
+        return column.raw[self._start : self._stop]
 
     def null(self, name: str) -> Plane | None:
         """Say where a column is null; None if nowhere."""
@@ -107,38 +149,16 @@ class MaskedBlock:
             self._nulls[name] = self._batch.columns[name].nulls(self._start, self._stop)
         return self._nulls[name]
 
-    def texts(self, name: str, number: int) -> Plane | None:
-        """Say where a column is one of the texts sought under this number; None if it is not coded."""
-        coded = self._batch.codes[name]
-        if coded is None:
-            return None
-        planes = self._equal.setdefault(name, {})
-        found = self.none
-        for code in coded[1][number]:
-            plane = planes.get(code)
-            if plane is None:
-                plane = planes[code] = pack(coded[0][self._start : self._stop] == code)
-            found = plane if found is self.none else found | plane
-        return found
+    def codes(self, name: str) -> tuple[np.ndarray, Plane | None]:
+        """Give for each row which of the texts sought in a column it is, and where it is none of them."""
+        column = self._batch.columns[name]
+        if not isinstance(column, Texts):
+            raise TypeError(f"the column '{name}' has no texts")
+        return column.among(self._batch.masks.sheet.texts[name][0], self._start, self._stop)
 
-    def general(self, key: int) -> Bits:
-        """Answer a node by the general plan."""
-        truth = self._general.truth(key)
-        true = pack(truth.true)
-        return true, true if truth.false is None else pack(~truth.false)
-
-    @cached_property
-    def _general(self) -> Block:
-        batch = self._batch
-        return Block(batch.masks.plan, batch.columns, self._start, self._stop, batch.lifted)
-
-    def _cuts(self, name: str) -> tuple[list[Plane], Plane | None]:
-        found = self._cut.get(name)
-        if found is None:
-            column = self._batch.columns[name]
-            if not isinstance(column, Plain):
-                raise TypeError(f"the column '{name}' has no numbers")
-            values = column.raw[self._start : self._stop]
-            found = self._batch.masks.cuts[name].planes(values, self.none, self.whole)
-            self._cut[name] = found
-        return found
+    def given(self, key: int) -> Bits:
+        """Answer a node that the sheet has no words for."""
+        true, possible = self._block.given(key)
+        place = slice(self._first // 8, (self._first + self.rows + 7) // 8)
+        one = true[place]
+        return one, one if possible is true else possible[place]

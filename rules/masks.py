@@ -1,20 +1,18 @@
 """What conditions come to before any data: the questions they ask of single columns, and how these combine.
 
-A question (`amount > 1000`, `country in ['KP', 'IR']`, `device == null`) is asked once a block, however many
-conditions share it. Whatever else a condition holds is a step of the general `Plan`, packed afterwards.
+A question (`amount > 1000`, `country in ['KP', 'IR']`, `device == null`) is a line of the sheet, one however
+many conditions share it. Whatever else a condition holds is a step of the general `Plan`, packed afterwards.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from rules.bits import Bits, Plane
-from rules.cuts import Cuts
 from rules.expression import (
     DOUBLE,
     DURATION,
@@ -33,11 +31,13 @@ from rules.expression import (
 )
 from rules.functions import TABLE
 from rules.scalar import Lists
+from rules.sheet import Drafted
 from rules.steps import Plan, one_text
 
 SHORT = 16
 """Entries of a list that are each compared; in a longer list values are looked up."""
 
+_JUNCTIONS = ("logical_and", "logical_or", "logical_not")
 _NUMBERS = (INT, DOUBLE, TIMESTAMP, DURATION)
 _MIRRORED = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 
@@ -53,85 +53,83 @@ class Asked(Protocol):
         """Answer another node, a bool."""
         ...
 
-    def at_or_above(self, name: str, edge: float | int | None) -> Plane:
-        """Say where a column is at or above a threshold; `None` is above everything."""
-        ...
-
-    def numbers(self, name: str) -> Plane | None:
-        """Say where a column is not NaN; None if nowhere."""
-        ...
-
-    def null(self, name: str) -> Plane | None:
-        """Say where a column is null; None if nowhere."""
-        ...
-
-    def texts(self, name: str, number: int) -> Plane | None:
-        """Say where a column is one of the texts sought under this number; None if it is not coded."""
-        ...
-
     def general(self, key: int) -> Bits:
         """Answer a node by the general plan."""
         ...
 
 
 Question = Callable[[Asked], Bits]
-Equality = Callable[[Asked], Plane | None]  # an equality is nowhere unknown; None: the general plan must say
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A question, and its cost: 0 for one column's masks, 1 for a combination, 2 for the general plan."""
-
-    ask: Question
-    cost: int
 
 
 class Masks:
-    """Questions by node number, the thresholds of each column, and the texts that are sought in each."""
+    """The sheet of what is cheap, and questions by node number for the rest: what hangs on the general plan.
+
+    `kept` are the nodes that the sheet answers for others, conditions among them, in the order in which the
+    sheet gives them.
+    """
 
     def __init__(self, roots: Sequence[Node], lists: Lists) -> None:
         self.plan = Plan(roots, lists)
         self.roots = self.plan.roots
         self.questions: dict[int, Question] = {}
-        self.sought: dict[str, dict[tuple[str, ...], int]] = {}
-        self._costs: dict[int, int] = {}
-        self._edges: dict[str, set[float | int]] = {}
+        self._draft = Drafted()
+        self._lines: dict[int, int | None] = {}
+        kept = {self.plan.number(root): line for root in roots if (line := self._line(root)) is not None}
         for root in roots:
-            self._make(root)
-        self.places: dict[str, dict[float | int, int]] = {}
-        self.cuts: dict[str, Cuts] = {}
-        for name, edges in self._edges.items():
-            kind = np.float64 if self.plan.types[name] == DOUBLE else np.int64
-            ordered = np.array(sorted(edges), dtype=kind)
-            self.cuts[name] = Cuts(ordered)
-            self.places[name] = {edge: place for place, edge in enumerate(ordered.tolist())}
-        self.answers = sum(self._costs[key] != 1 for key in self._costs) + sum(map(len, self._edges.values()))
+            self._ask(root, kept)
+        self.kept = tuple(kept)
+        kinds = {name: np.float64 if kind == DOUBLE else np.int64 for name, kind in self.plan.types.items()}
+        self.sheet = self._draft.sheet(kinds, list(kept.values()))
+        self.answers = 2 * len(self.kept) + len(self.questions)
 
-    def _make(self, node: Node) -> int:
+    def _ask(self, node: Node, kept: dict[int, int]) -> int:
+        """Make the question of a node that is not on the sheet, and of those it asks."""
         key = self.plan.number(node)
-        if key not in self.questions:
-            made = self._junction(node) or self._about_one_column(key, node)
-            if made is None:
-                dear = one_text(node) is None or any(
-                    isinstance(one, Quantifier | Foreign) for one in walk(node)
-                )
-                made = _Made(lambda rows: rows.general(key), 2 if dear else 0)
-            self.questions[key], self._costs[key] = made.ask, made.cost
+        line = self._line(node)
+        if line is not None:
+            kept[key] = line
+        elif key not in self.questions:
+            if isinstance(node, Call) and node.overload == "logical_not":
+                self.questions[key] = _negation(self._ask(node.arguments[0], kept))
+            elif isinstance(node, Call) and node.overload in _JUNCTIONS:
+                parts = sorted(self.plan.opened(node), key=lambda part: self._line(part) is None)
+                cheap = [line for part in parts if (line := self._line(part)) is not None]
+                self.questions[key] = self._junction(node, parts, len(cheap), kept)
+            else:
+                self.questions[key] = lambda rows: rows.general(key)
         return key
 
-    def _junction(self, node: Node) -> _Made | None:
-        if not isinstance(node, Call) or node.overload not in _JUNCTIONS:
-            return None
-        if node.overload == "logical_not":
-            (key,) = (self._make(argument) for argument in node.arguments)
-            return _Made(_negation(key), max(1, self._costs[key]))
-        keys = [self._make(one) for one in self.plan.opened(node)]
-        keys.sort(key=self._costs.__getitem__)
-        dear = sum(self._costs[key] < 2 for key in keys)
+    def _junction(self, node: Call, parts: Sequence[Node], cheap: int, kept: dict[int, int]) -> Question:
         make = _conjunction if node.overload == "logical_and" else _disjunction
-        return _Made(make(keys, dear), max(1, *(self._costs[key] for key in keys)))
+        return make([self._ask(part, kept) for part in parts], cheap)
 
-    def _about_one_column(self, key: int, node: Node) -> _Made | None:
+    def _line(self, node: Node) -> int | None:
+        """Give the line of a node on the sheet; None where it hangs on the general plan."""
+        key = self.plan.number(node)
+        if key not in self._lines:
+            self._lines[key] = self._drafted(key, node)
+        return self._lines[key]
+
+    def _drafted(self, key: int, node: Node) -> int | None:
+        draft = self._draft
+        if isinstance(node, Call) and node.overload in _JUNCTIONS:
+            parts = node.arguments if node.overload == "logical_not" else self.plan.opened(node)
+            lines = [self._line(part) for part in parts]
+            known = [line for line in lines if line is not None]
+            if len(known) < len(lines):
+                return None
+            if node.overload == "logical_not":
+                return draft.opposite(known[0])
+            return draft.every(known) if node.overload == "logical_and" else draft.some(known)
+        line = self._about_one_column(node)
+        if line is not None:
+            return line
+        if isinstance(node, Name | Literal):
+            return draft.given(key)
+        dear = one_text(node) is None or any(isinstance(one, Quantifier | Foreign) for one in walk(node))
+        return None if dear else draft.given(key)
+
+    def _about_one_column(self, node: Node) -> int | None:
         names = {(one.name, one.type) for one in walk(node) if isinstance(one, Name)}
         if not isinstance(node, Call) or len(names) != 1:
             return None
@@ -146,42 +144,38 @@ class Masks:
             return None
         if operator in ("_==_", "_!=_", "@in"):
             equality = self._equality(first, _sought(last))
-            if equality is not None:
-                return _Made(_or_general(equality, key, opposite=operator == "_!=_"), 0)
-        elif operator in _MIRRORED and kind in _NUMBERS and isinstance(last, Literal):
-            return _Made(self._ordering(name, operator, last.value), 0)
+            opposite = equality is not None and operator == "_!=_"
+            return self._draft.opposite(equality) if opposite else equality  # type: ignore[arg-type]
+        if operator in _MIRRORED and kind in _NUMBERS and isinstance(last, Literal):
+            return self._ordering(name, operator, last.value)
         return None
 
-    def _equality(self, name: Name, sought: tuple[Literal, ...] | None) -> Equality | None:
+    def _equality(self, name: Name, sought: tuple[Literal, ...] | None) -> int | None:
+        """Draft where a column is one of some constants: a missing value equals none but null."""
+        draft = self._draft
         if sought is None:
             return None
         if all(one.type == NULL for one in sought):
-            return _is_null(name.name) if sought else None
-        if any(one.type != name.type for one in sought):
-            return None
-        values = tuple(one.value for one in sought)
-        if len(values) > SHORT:
+            return draft.null(name.name) if sought else None
+        if any(one.type != name.type for one in sought) or len(sought) > SHORT:
             return None
         if name.type == STRING:
-            known = self.sought.setdefault(name.name, {})
-            return _is_text(name.name, known.setdefault(values, len(known)))
-        if name.type not in _NUMBERS:
+            parts = [draft.text(name.name, one.value) for one in sought]
+        elif name.type in _NUMBERS:
+            edges = [(_edge(one.value), _edge(_next(one.value))) for one in sought]
+            parts = [draft.between(name.name, *some) for some in edges]
+        else:
             return None
-        edges = [(self._edge(name, value), self._edge(name, _next(value))) for value in values]
-        return _is_number(name.name, edges)
+        return draft.some(parts) if len(parts) > 1 else parts[0]
 
-    def _ordering(self, name: str, operator: str, value: float | int) -> Question:
-        at = self._edge(name, value if operator in ("_>=_", "_<_") else _next(value))
-        if at is None:
-            # Nothing is beyond the greatest value; which rows are numbers is still asked of the cuts.
-            self._edge(name, value)
-        return _is_above(name, at) if operator in ("_>=_", "_>_") else _is_below(name, at)
+    def _ordering(self, name: str, operator: str, value: float | int) -> int:
+        edge = _edge(value if operator in ("_>=_", "_<_") else _next(value))
+        above = operator in ("_>=_", "_>_")
+        return self._draft.above(name, edge) if above else self._draft.below(name, edge)
 
-    def _edge(self, name: Name | str, value: float | int | None) -> float | int | None:
-        if value is not None and value == value:
-            self._edges.setdefault(name if isinstance(name, str) else name.name, set()).add(value)
-            return value
-        return None
+
+def _edge(value: float | int | None) -> float | int | None:
+    return None if value is None or value != value else value
 
 
 def _sought(node: Node) -> tuple[Literal, ...] | None:
@@ -257,75 +251,6 @@ def _negation(key: int) -> Question:
         return opposite, opposite if true is possible else _not(true, rows)
 
     return ask
-
-
-_JUNCTIONS = ("logical_and", "logical_or", "logical_not")
-
-
-def _or_general(equality: Equality, key: int, *, opposite: bool) -> Question:
-    def ask(rows: Asked) -> Bits:
-        found = equality(rows)
-        if found is None:
-            return rows.general(key)
-        if opposite:
-            found = _not(found, rows)
-        return found, found
-
-    return ask
-
-
-def _is_null(name: str) -> Equality:
-    def where(rows: Asked) -> Plane:
-        null = rows.null(name)
-        return rows.none if null is None else null
-
-    return where
-
-
-def _is_text(name: str, number: int) -> Equality:
-    return lambda rows: rows.texts(name, number)
-
-
-def _is_number(name: str, edges: Sequence[tuple[Any, Any]]) -> Equality:
-    """Where at or above the number, and not at or above the next. A missing value equals none."""
-
-    def where(rows: Asked) -> Plane:
-        found = rows.none
-        for edge, after in edges:
-            at = rows.at_or_above(name, edge)
-            if at is not rows.none:
-                found = found | (at & ~rows.at_or_above(name, after))
-        null = rows.null(name)
-        return found if null is None or found is rows.none else found & ~null
-
-    return where
-
-
-def _is_above(name: str, edge: Any) -> Question:
-    def ask(rows: Asked) -> Bits:
-        return _where_present(rows.at_or_above(name, edge), rows.null(name), rows)
-
-    return ask
-
-
-def _is_below(name: str, edge: Any) -> Question:
-    def ask(rows: Asked) -> Bits:
-        above = rows.at_or_above(name, edge)
-        below = _not(above, rows)
-        if (numbers := rows.numbers(name)) is not None:
-            below = below & numbers
-        return _where_present(below, rows.null(name), rows)
-
-    return ask
-
-
-def _where_present(true: Plane, null: Plane | None, rows: Asked) -> Bits:
-    """Leave a comparison open where the column is null."""
-    if null is None:
-        return true, true
-    if true is rows.none:
-        return true, null
-    return true & ~null, true | null
 
 
 def _not(plane: Plane, rows: Asked) -> Plane:

@@ -44,9 +44,9 @@ SETTINGS = settings(max_examples=60, deadline=None)
 
 def masks_are_exact(edges: np.ndarray, values: np.ndarray) -> None:
     """Compare every mask with the plain comparison."""
-    none = np.zeros((len(values) + 7) // 8, dtype=np.uint8)
+    planes = np.empty((len(edges), (len(values) + 7) // 8), dtype=np.uint8)
     with np.errstate(all="ignore"):
-        planes, numbers = Cuts(edges).planes(values, none, ~none)
+        numbers = Cuts(edges).fill(values, planes)
     for edge, plane in zip(edges, planes, strict=True):
         held = np.unpackbits(plane, bitorder="little", count=len(values))
         assert (held == (values >= edge)).all(), (edge, values)
@@ -82,16 +82,14 @@ def test_whole_numbers_are_cut_exactly(drawn: list[int], count: int, step: int) 
 
 
 @pytest.mark.parametrize("inside", [0, 1, FEW + 1, 200])
-def test_thresholds_outside_a_block_cost_nothing(inside: int) -> None:
-    """At or below the minimum, and above the maximum, the masks are the two that are there already."""
+def test_thresholds_outside_a_block_are_not_compared(inside: int) -> None:
+    """At or below the minimum a mask is everywhere, above the maximum nowhere, past the rows too."""
     edges = np.arange(1000.0)
     values = np.linspace(500.0, 500.0 + inside, 100)
-    none = np.zeros(13, dtype=np.uint8)
-    whole = ~none
-    planes, _ = Cuts(edges).planes(values, none, whole)
-    assert [plane is whole for plane in planes[:501]] == [True] * 501
-    assert [plane is none for plane in planes[501 + inside :]] == [True] * (499 - inside)
-    assert all(plane is not none and plane is not whole for plane in planes[501 : 501 + inside])
+    planes = np.empty((1000, 13), dtype=np.uint8)
+    Cuts(edges).fill(values, planes)
+    assert (planes[:501] == 255).all()
+    assert (planes[501 + inside :] == 0).all()
     masks_are_exact(edges, values)
 
 
