@@ -118,7 +118,7 @@ def _candidates(evaluation: Mapping[str, Any]) -> Table:
     for name, candidates in evaluation.get("training", {}).get("candidates", {}).items():
         for one in candidates:
             word = "chosen" if one["chosen"] else one["refused"] or ""
-            settings = ", ".join(f"{key} {value:g}" for key, value in one["settings"].items())
+            settings = ", ".join(f"{key} {_setting(value)}" for key, value in one["settings"].items())
             behind = NONE
             if one["behind_best"] is not None:
                 behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}"
@@ -145,6 +145,11 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
     )
     return "  ".join([first, *rest]).rstrip()
+
+
+def _setting(value: object) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}" if number else str(value)
 
 
 def _count(value: int) -> str:

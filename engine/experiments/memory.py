@@ -90,7 +90,7 @@ def recall_or_learn(
         embedding=embedding,
         seed=project.split.seed,
         classifiers=[
-            [name, spec.label, list(spec.candidates), list(spec.scores)]
+            [name, spec.label, spec.written_candidates(), list(spec.scores)]
             for name, spec in project.classifiers.items()
         ],
     )

@@ -15,6 +15,7 @@ from engine.training.calibrate import Calibration
 from engine.training.choose import Candidate, Recalled
 from engine.training.export import Affine, Body, Exported
 from engine.training.learn import Embedded, EmbeddedReport
+from engine.training.own import EmbeddingView, FieldsView
 from engine.training.raw import RawWeights
 
 Arrays = dict[str, np.ndarray]
@@ -120,6 +121,8 @@ def _exported_to_arrays(exported: Exported, about: dict[str, Any]) -> Arrays:
             "raw.intercepts": raw.intercepts,
             **{f"raw.text.{place}": table for place, (_, table) in enumerate(raw.texts)},
         }
+    if (view := exported.own) is not None:
+        arrays |= {f"own.{name}": np.asarray(value) for name, value in vars(view).items()}
     return arrays
 
 
@@ -140,7 +143,12 @@ def _read_exported(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -
         raw = RawWeights(
             arrays["raw.numeric"], arrays["raw.table"], texts, arrays["raw.intercepts"], about["raw"]["span"]
         )
-    return Exported(Affine(arrays["affine.weights"], arrays["affine.intercepts"]), body, raw)
+    view: EmbeddingView | FieldsView | None = None
+    if "own.mean" in arrays:
+        view = EmbeddingView(arrays["own.mean"], arrays["own.inverse"])
+    elif "own.numeric" in arrays:
+        view = FieldsView(int(arrays["own.numeric"]), arrays["own.field_of_row"])
+    return Exported(Affine(arrays["affine.weights"], arrays["affine.intercepts"]), body, raw, view)
 
 
 def _message(empty: Any, array: np.ndarray) -> Any:

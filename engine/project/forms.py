@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from embeddings.spec import BODIES, NUMERIC, RANGES, Spec
+from engine.project.estimators import INPUTS, MODULES, OWN_KEYS
 from engine.project.reading import (
     CLASSIFIER_KEYS,
     DATA_KEYS,
@@ -65,10 +66,27 @@ _LABEL = {
                       schema={"type": ["string", "number", "boolean", "null"]}),
     "classes": _names("Three or more values: the label has several classes."),
 }  # fmt: skip
+_OWN = {
+    "name": Shape("What it is called in reports.", schema={"type": "string", "pattern": r"\S"}),
+    "estimator": Shape(
+        "A classifier of scikit-learn, by its import path.",
+        schema={"type": "string", "pattern": rf"^sklearn\.({'|'.join(MODULES)})\.[A-Za-z]+$"},
+    ),
+    "params": _maybe(Shape("Its parameters.", each=_FREE)),
+    "input": Shape("What it reads.", schema={"enum": [*INPUTS, None], "default": INPUTS[0]}),
+    "after": Shape("The kind that it is next simplest to; without it, it is the least simple.",
+                   schema={"enum": [*KINDS, None]}),
+}  # fmt: skip
+_CANDIDATE = Shape(
+    either=(
+        Shape(schema={"enum": list(KINDS)}),
+        Shape("A classifier of your own.", keyed(OWN_KEYS, _OWN), needed=("name", "estimator")),
+    )
+)
 _CLASSIFIER = {
     "label": _name("The label that it predicts; its own name by default."),
     "candidates": _maybe(Shape("The kinds that compete; the simplest that is as good as the best wins.",
-                               many=True, each=Shape(schema={"enum": list(KINDS)}), least=1)),
+                               many=True, each=_CANDIDATE, least=1)),
     "adverse": choice("Which end of its scores counts against a record.", ADVERSE, HIGH),
     "reasons": _maybe(Shape("The reason code of each field, for adverse decisions.",
                             each=replace(REASON, about="A reason code."))),

@@ -9,14 +9,24 @@ from typing import Any
 
 from embeddings.errors import SpecError
 from embeddings.spec import Spec
+from engine.project.estimators import read_own
 from engine.project.form import Form
 from engine.project.reasons import read_reasons, refuse_unseen
-from engine.project.records import ClassifierSpec, Data, EvaluationSpec, Label, Project, Split
+from engine.project.records import (
+    ClassifierSpec,
+    Data,
+    EvaluationSpec,
+    Label,
+    OwnClassifier,
+    Project,
+    Split,
+)
 from engine.references import MOST_ROWS
 from engine.schema import RESERVED, Schema
 from rules.cel import Checker
-from rules.errors import CheckFailed, ExpressionProblems
+from rules.errors import CheckFailed, ExpressionProblems, nearest
 from rules.expression import CheckedExpression, Variable
+from rules.form import Path as Place
 from rules.policy import Policy
 from rules.reach import EVENT_TIME
 from rules.reader import Document
@@ -150,10 +160,8 @@ def _classifiers(
             form.known((*path, "label"), "label", label, labels)
         elif not IDENTIFIER.fullmatch(label):
             form.note((*path, "label"), f"describe '{label}' under 'labels': a label's name is letters and _")
-        candidates = form.names((*path, "candidates"), body, KINDS)
-        for index, kind in enumerate(candidates):
-            form.known((*path, "candidates", index), "kind of classifier", kind, KINDS)
-        if not candidates:
+        candidates = _candidates(form, (*path, "candidates"), body)
+        if body.get("candidates") == []:
             form.note((*path, "candidates"), "at least one candidate is needed", f"known: {', '.join(KINDS)}")
         scores = score_names(name, labels.setdefault(label, Label(label, label)))
         if len(set(scores)) < len(scores):
@@ -162,6 +170,31 @@ def _classifiers(
             name, label, candidates, scores, read_reasons(form, path, body, schema)
         )
     return classifiers
+
+
+def _candidates(form: Form, path: Place, body: Mapping[str, Any]) -> tuple[str | OwnClassifier, ...]:
+    """The kinds that compete, all of them where none are named, and the project's own."""
+    written = body.get("candidates")
+    if written is None:
+        return KINDS
+    kept: list[str | OwnClassifier] = []
+    names: list[str] = []
+    for index, item in enumerate(form.sequence(path, written)):
+        if isinstance(item, dict):
+            own = read_own(form, (*path, index), item, KINDS)
+            kept += [] if own is None else [own]
+            name = own.name if own else ""
+        elif not isinstance(item, str) or item not in KINDS:
+            hint = nearest(str(item), KINDS)
+            form.note((*path, index), f"unknown kind of classifier '{item}'", hint)
+            continue
+        else:
+            kept.append(item)
+            name = item
+        if name and name in names:
+            form.note((*path, index), f"'{name}' is listed twice")
+        names.append(name)
+    return tuple(kept)
 
 
 def _scores(classifiers: Mapping[str, ClassifierSpec]) -> list[Variable]:

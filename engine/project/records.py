@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from embeddings.spec import Spec
 from engine.reasons import ReasonCodes
@@ -37,14 +39,51 @@ class Label:
 
 
 @dataclass(frozen=True)
+class OwnClassifier:
+    """A classifier of scikit-learn that the project names: its import path and its parameters.
+
+    It reads the `embedding`, or the `fields` as they are encoded. Among the candidates it is next simplest to
+    the kind `after`, or the least simple of all.
+    """
+
+    name: str
+    estimator: str
+    params: Mapping[str, Any]
+    input: str = "embedding"
+    after: str = ""
+
+    @property
+    def identity(self) -> str:
+        """A text that is equal where all of it is."""
+        return json.dumps(self.to_json(), sort_keys=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as project.yaml says it, JSON types only."""
+        return {
+            "name": self.name,
+            "estimator": self.estimator,
+            "params": dict(self.params),
+            "input": self.input,
+            "after": self.after,
+        }
+
+
+@dataclass(frozen=True)
 class ClassifierSpec:
-    """One classifier of the bundle: the label it predicts and the kinds that compete for the place."""
+    """One classifier of the bundle: the label it predicts, and who competes for the place.
+
+    A candidate is one of the kinds that Tandem has, by name, or one of the project's own.
+    """
 
     name: str
     label: str
-    candidates: tuple[str, ...]
+    candidates: tuple[str | OwnClassifier, ...]
     scores: tuple[str, ...]  # names as rules see them after 'scores.': one if binary, else one a class
     reasons: ReasonCodes = field(default_factory=ReasonCodes)
+
+    def written_candidates(self) -> list[Any]:
+        """The candidates as project.yaml says them, JSON types only."""
+        return [one if isinstance(one, str) else one.to_json() for one in self.candidates]
 
 
 @dataclass(frozen=True)

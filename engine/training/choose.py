@@ -19,11 +19,15 @@ from threadpoolctl import threadpool_limits
 
 from embeddings.encode import Encoding
 from engine.errors import TandemError
-from engine.training.calibrate import Calibration, best_calibration
+from engine.project.records import OwnClassifier
+from engine.training.calibrate import NONE, Calibration, best_calibration
 from engine.training.classifiers import KINDS, LINEAR, STRENGTHS, Fitted, fit_kind, importance
 from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import Head, fuse
+from engine.training.own import NotUsable, OwnFitted, export_own, fit_own
 from engine.training.raw import RAW, RawFitted, fit_raw
+
+AnyFitted = Fitted | RawFitted | OwnFitted
 
 LARGEST_DIFFERENCE = 1e-5
 NEGLIGIBLE = 1e-4  # nats a row: where every kind is all but perfect, standard errors mean nothing
@@ -61,7 +65,7 @@ class Candidate:
     """
 
     kind: str
-    fitted: Fitted | RawFitted | Recalled
+    fitted: AnyFitted | Recalled
     calibration: Calibration
     losses: np.ndarray = field(repr=False)
     margins: np.ndarray = field(repr=False)
@@ -115,7 +119,7 @@ class NoCandidate(TandemError):
 
 
 def run_candidates(
-    kinds: Sequence[str],
+    kinds: Sequence[str | OwnClassifier],
     train: Rows,
     validation: Rows,
     classes: int,
@@ -148,8 +152,38 @@ def run_candidates(
         # A fit that stopped early, or on a nearly singular matrix, is judged by its losses like any other.
         warnings.simplefilter("ignore")
         candidates = [] if encoding is None else [recall(RAW, baseline)]
-        ordered = sorted((kind for kind in kinds if kind != RAW), key=KINDS.index)
-        return [*candidates, *(recall(kind, partial(fitted, kind)) for kind in ordered)]
+        for kind in sorted((kind for kind in kinds if kind != RAW), key=_complexity):
+            if isinstance(kind, OwnClassifier):
+                make = partial(_own, kind, train, validation, classes, seed, encoding)
+                candidates.append(recall(kind.identity, make))
+            else:
+                candidates.append(recall(kind, partial(fitted, kind)))
+        return candidates
+
+
+def _complexity(kind: str | OwnClassifier) -> float:
+    """The place in the order of simplicity; one of the project's own stands after the kind that it names."""
+    if isinstance(kind, str):
+        return KINDS.index(kind)
+    return len(KINDS) if not kind.after else -0.5 if kind.after == RAW else KINDS.index(kind.after) + 0.5
+
+
+def _own(
+    own: OwnClassifier,
+    train: Rows,
+    validation: Rows,
+    classes: int,
+    seed: int,
+    encoding: Encoding | None,
+) -> Candidate:
+    """A candidate of the project's own; what cannot be used is out of the running, with the reason."""
+    try:
+        fitted = fit_own(own, encoding, train.embedding, train.inputs, train.codes, seed)
+        judged = _judged(fitted, validation, seed)
+    except NotUsable as error:
+        none = np.full(len(validation.codes), np.nan)
+        return Candidate(own.name, OwnFitted.unfitted(own), NONE, none, none[:, None], refused=str(error))
+    return _exported(judged, validation, classes)
 
 
 def choose(candidates: Sequence[Candidate]) -> Choice:
@@ -193,8 +227,10 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def margins_of(fitted: Fitted | RawFitted, rows: Rows) -> np.ndarray:
+def margins_of(fitted: AnyFitted, rows: Rows) -> np.ndarray:
     """Margins from what the kind reads: the fields' own encoding, or the embedding."""
+    if isinstance(fitted, OwnFitted):
+        return fitted.margins(rows.embedding, rows.inputs)
     return fitted.margins(rows.inputs) if isinstance(fitted, RawFitted) else fitted.margins(rows.embedding)
 
 
@@ -202,7 +238,7 @@ def _best_of(fits: Iterable[Fitted | RawFitted], validation: Rows, seed: int) ->
     return _best([_judged(fitted, validation, seed) for fitted in fits])
 
 
-def _judged(fitted: Fitted | RawFitted, validation: Rows, seed: int) -> Candidate:
+def _judged(fitted: AnyFitted, validation: Rows, seed: int) -> Candidate:
     # Steps give ties, which cost a weighted sum its order and a tree or a product of curves nothing.
     stepped = fitted.kind not in LINEAR and fitted.kind != RAW
     margins = margins_of(fitted, validation)
@@ -216,20 +252,29 @@ def _exported(candidate: Candidate, rows: Rows, classes: int) -> Candidate:
         return replace(candidate, refused="its probabilities are no numbers on some validation rows")
     if isinstance(candidate.fitted, Recalled):
         raise TypeError("a recalled candidate is exported already")
+    least = np.inf
     try:
-        exported = export(candidate.fitted, rows.embedding.shape[1])
-        difference = parity(replace(candidate, exported=exported), rows, classes)
+        for exported in _graphs(candidate.fitted, rows.embedding.shape[1], classes):
+            difference = parity(replace(candidate, exported=exported), rows, classes)
+            if difference <= LARGEST_DIFFERENCE:
+                return replace(candidate, exported=exported, parity=difference)
+            least = min(least, difference)
+    except NotUsable as error:
+        return replace(candidate, refused=str(error))
     except Exception as error:  # converters raise whatever they like
         return replace(candidate, refused=f"cannot be exported: {str(error).splitlines()[0]}")
-    if not difference <= LARGEST_DIFFERENCE:
-        reason = f"its graph differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
-        return replace(candidate, parity=difference, refused=reason)
-    return replace(candidate, exported=exported, parity=difference)
+    reason = f"its graph differs from scikit-learn by {least:.1e}, more than {LARGEST_DIFFERENCE:g}"
+    return replace(candidate, parity=_finite(least), refused=reason)
+
+
+def _graphs(fitted: AnyFitted, width: int, classes: int) -> Iterable[Exported]:
+    """The graphs that a classifier may have: one, but for those of the project's own."""
+    return export_own(fitted, width, classes) if isinstance(fitted, OwnFitted) else [export(fitted, width)]
 
 
 def parity(candidate: Candidate, rows: Rows, classes: int) -> float:
     """Largest difference between the exported probabilities and scikit-learn's on the validation rows."""
-    if candidate.kind == RAW:
+    if candidate.exported is not None and candidate.exported.reads_inputs:
         encoder, given = inputs_alone(rows.inputs), dict(rows.inputs)
     else:
         encoder, given = passthrough(rows.embedding.shape[1]), {"given": rows.embedding}

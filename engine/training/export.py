@@ -55,12 +55,18 @@ class Body:
 @dataclass(frozen=True)
 class Exported:
     """embedding → affine → margins (`body` is None), or embedding → affine → body → log-probabilities; or
-    `raw`: encoded inputs → margins, and no affine.
+    `raw`: encoded inputs → margins, and no affine; or `own`: a view → body, and no affine.
     """
 
     affine: Affine
     body: Body | None = None
     raw: RawWeights | None = None
+    own: Any = None  # the view that a classifier of the project's own reads
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether it reads the encoded fields, and no embedding."""
+        return self.raw is not None or (self.own is not None and self.own.reads_inputs)
 
 
 def export(fitted: Fitted | RawFitted, width: int) -> Exported:
@@ -129,6 +135,12 @@ def _one_margin(linear: Affine) -> Affine:
 
 
 def _body(model: onnx.ModelProto, output: str, reads: int, gives: int, fitted: Fitted) -> Body:
+    return body_of(model, output, reads, gives, probabilities=fitted.gives_probabilities, floor=fitted.floor)
+
+
+def body_of(
+    model: onnx.ModelProto, output: str, reads: int, gives: int, *, probabilities: bool, floor: float
+) -> Body:
     """Keep the nodes that `output` needs, in an order and with names that depend on the graph alone."""
     made_by = {name: node for node in model.graph.node for name in node.output}
     constants = {constant.name: constant for constant in model.graph.initializer}
@@ -160,9 +172,7 @@ def _body(model: onnx.ModelProto, output: str, reads: int, gives: int, fitted: F
         nodes.append(copy)
 
     visit(output)
-    return Body(
-        tuple(nodes), tuple(kept), names[output], reads, gives, fitted.gives_probabilities, fitted.floor
-    )
+    return Body(tuple(nodes), tuple(kept), names[output], reads, gives, probabilities, floor)
 
 
 def passthrough(width: int) -> bytes:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engine.training.calibrate import Calibration
 from engine.training.export import ML_OPSET, Affine, Body, Exported
+from engine.training.own import add_view
 from engine.training.raw import RawWeights
 
 IR_VERSION = 9
@@ -131,10 +132,7 @@ def _linear(graph: _Graph, heads: Sequence[Head]) -> dict[str, str]:
 def _nonlinear(graph: _Graph, head: Head, body: Body) -> str:
     """View in double precision, the classifier's own nodes, log-probabilities, calibration, float32."""
     prefix = f"head.{head.name}"
-    wide = graph.add("Cast", ["embedding"], f"{prefix}.embedding", to=TensorProto.DOUBLE)
-    view = _affine(graph, head.exported.affine, wide, f"{prefix}.view", np.float64)
-    if body.reads == TensorProto.FLOAT:
-        view = graph.add("Cast", [view], f"{prefix}.view.float", to=TensorProto.FLOAT)
+    view = _view(graph, head, body, prefix)
     values = _place(graph, body, view, prefix)
     if body.gives == TensorProto.FLOAT:
         values = graph.add("Cast", [values], f"{prefix}.values.double", to=TensorProto.DOUBLE)
@@ -158,6 +156,20 @@ def _nonlinear(graph: _Graph, head: Head, body: Body) -> str:
         logits = graph.add("Mul", [values, slope], f"{prefix}.logits")
     squashed = _squash(graph, head, logits, f"{prefix}.squashed")
     return graph.add("Cast", [squashed], f"{prefix}.scores", to=TensorProto.FLOAT)
+
+
+def _view(graph: _Graph, head: Head, body: Body, prefix: str) -> str:
+    """What a body reads, in the precision that it reads."""
+    if head.exported.own is not None:
+        view = add_view(graph, head.exported.own, prefix)
+        if body.reads == TensorProto.DOUBLE:
+            view = graph.add("Cast", [view], f"{prefix}.view.double", to=TensorProto.DOUBLE)
+        return view
+    wide = graph.add("Cast", ["embedding"], f"{prefix}.embedding", to=TensorProto.DOUBLE)
+    view = _affine(graph, head.exported.affine, wide, f"{prefix}.view", np.float64)
+    if body.reads == TensorProto.FLOAT:
+        view = graph.add("Cast", [view], f"{prefix}.view.float", to=TensorProto.FLOAT)
+    return view
 
 
 def _steps(graph: _Graph, calibration: Calibration, logs: str, prefix: str) -> str:

@@ -62,7 +62,7 @@ def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, 
         "embedding": project.embedding.to_mapping(),
         "slots": [slot.name for slot in project.embedding.slots],
         "classifiers": [
-            [name, spec.label, list(spec.candidates), list(spec.scores)]
+            [name, spec.label, spec.written_candidates(), list(spec.scores)]
             for name, spec in project.classifiers.items()
         ],
         "split": [

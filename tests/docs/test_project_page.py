@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from embeddings.spec import Spec
-from engine.project import parse_project
+from engine.project import OwnClassifier, parse_project
 
 PAGE = (Path(__file__).parents[2] / "docs/project-file.md").read_text(encoding="utf-8")
 
@@ -24,3 +24,14 @@ def test_every_setting_of_the_embedding_is_on_the_page() -> None:
     for name, value in Spec().to_mapping().items():
         row = next(line for line in table.splitlines() if f"`{name}`" in line)
         assert value is None or str(value).lower() in row.lower()
+
+
+def test_the_classifier_of_one_s_own_is_read_as_written() -> None:
+    """The second example is a section of a project, without a problem."""
+    example, own = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    first, rest = example.split("classifiers:\n  risk:", 1)
+    grade = "  grade:" + rest.split("  grade:", 1)[1]
+    project = parse_project((first + own + grade).encode(), root=Path("lending"))
+    _, forest = project.classifiers["risk"].candidates
+    assert isinstance(forest, OwnClassifier)
+    assert (forest.name, forest.input, forest.after) == ("forest", "fields", "tree")

@@ -1,0 +1,225 @@
+"""A classifier of scikit-learn that the project names competes like any other, under the same checks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from embeddings import Encoding, Slot, Spec, fit_encoding
+from engine.decide import Runtime
+from engine.evaluation.report import render
+from engine.experiments.written import candidate_to_arrays, read_candidate
+from engine.project.records import OwnClassifier
+from engine.serve import Engine
+from engine.training.batches import unsteady_columns
+from engine.training.build import fit
+from engine.training.choose import LARGEST_DIFFERENCE, Candidate, Rows, choose, run_candidates
+from engine.training.export import inputs_alone, passthrough
+from engine.training.fuse import fuse
+from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
+from tests.engine.training.tables import embedding_rows
+
+CONVERTED = {
+    "ensemble.RandomForestClassifier": {"n_estimators": 12, "max_depth": 5},
+    "ensemble.ExtraTreesClassifier": {"n_estimators": 8},
+    "ensemble.GradientBoostingClassifier": {"n_estimators": 12},
+    "ensemble.HistGradientBoostingClassifier": {"max_iter": 12},
+    "ensemble.AdaBoostClassifier": {"n_estimators": 5},
+    "ensemble.BaggingClassifier": {"n_estimators": 4},
+    "linear_model.LogisticRegression": {"C": 0.1},
+    "linear_model.RidgeClassifier": {},
+    "linear_model.SGDClassifier": {},
+    "linear_model.Perceptron": {},
+    "naive_bayes.GaussianNB": {},
+    "neighbors.KNeighborsClassifier": {"n_neighbors": 7},
+    "neural_network.MLPClassifier": {"hidden_layer_sizes": [8], "max_iter": 60},
+    "svm.SVC": {"C": 0.5},
+    "svm.LinearSVC": {},
+    "tree.DecisionTreeClassifier": {"max_depth": 4},
+    "discriminant_analysis.QuadraticDiscriminantAnalysis": {},
+}
+
+
+def own(path: str, params: dict | None = None, **more: str) -> OwnClassifier:
+    return OwnClassifier("mine", f"sklearn.{path}", params or {}, **more)
+
+
+def candidate(one: OwnClassifier, classes: int = 2) -> tuple[Candidate, Rows]:
+    """The candidate that a classifier becomes, and the rows that it was judged on."""
+    vectors, codes = embedding_rows(classes)
+    train, rest = Rows(vectors[:600], codes[:600]), Rows(vectors[600:], codes[600:])
+    [found] = run_candidates([one], train, rest, classes, seed=1)
+    return found, rest
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("path", CONVERTED)
+def test_classifiers_of_scikit_learn_are_served_as_they_compute(path: str, classes: int) -> None:
+    """On held-out rows the graph gives scikit-learn's calibrated probabilities, and each row's alone as in a
+    batch of any size.
+    """
+    found, rows = candidate(own(path, CONVERTED[path]), classes)
+    assert found.refused == ""
+    assert found.parity <= LARGEST_DIFFERENCE
+    assert found.losses.mean() < np.log(classes)
+    model = fuse(passthrough(rows.embedding.shape[1]), [found.head("x", classes)])
+    assert unsteady_columns(model, {"given": rows.embedding})[0] == set()
+
+
+REFUSED = {
+    "gaussian_process.GaussianProcessClassifier": "cannot be converted: ",
+    "naive_bayes.MultinomialNB": "cannot be fitted: Negative values",
+    "neighbors.RadiusNeighborsClassifier": "cannot score: No neighbors found",
+}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_what_cannot_be_fitted_or_converted_is_out_of_the_running_with_the_reason(path: str) -> None:
+    """The others compete on; the reason stands in the table of candidates."""
+    params = {"radius": 1e-9} if "Radius" in path else {}
+    vectors, codes = embedding_rows(2)
+    train, rest = Rows(vectors[:600], codes[:600]), Rows(vectors[600:], codes[600:])
+    choice = choose(run_candidates(["logistic", own(path, params)], train, rest, 2, seed=1))
+    assert choice.chosen.kind == "logistic"
+    assert [row["kind"] for row in choice.table()] == ["logistic", "mine"]
+    assert choice.table()[1]["refused"].startswith(REFUSED[path])
+
+
+def test_a_graph_that_differs_from_scikit_learn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check is of the graph that is served: where it is another model's, it is found."""
+    from engine.training import own as module
+
+    right = module._converted
+
+    def wrong(fitted, columns, kind):
+        other = fitted.model.__class__(n_estimators=3, random_state=99)
+        rows = np.random.default_rng(0).normal(size=(90, columns))
+        fitted = module.OwnFitted(fitted.own, fitted.view, other.fit(rows, np.arange(90) % 2), fitted.floor)
+        return right(fitted, columns, kind)
+
+    monkeypatch.setattr(module, "_converted", wrong)
+    found, _ = candidate(own("ensemble.RandomForestClassifier", {"n_estimators": 3}))
+    assert found.refused.startswith("its graph differs from scikit-learn by")
+
+
+def test_what_is_random_is_seeded() -> None:
+    """Twice the same forest, by the split's seed; another where the project names a state of its own."""
+    first, again = (candidate(own("ensemble.RandomForestClassifier", {"n_estimators": 3}))[0] for _ in "ab")
+    other, _ = candidate(own("ensemble.RandomForestClassifier", {"n_estimators": 3, "random_state": 8}))
+    assert np.array_equal(first.losses, again.losses)
+    assert not np.array_equal(first.losses, other.losses)
+
+
+def test_simplicity_is_where_the_project_puts_it() -> None:
+    """Last if nothing is said, else right after the kind that is named."""
+    vectors, codes = embedding_rows(2)
+    rows = Rows(vectors[:300], codes[:300])
+
+    def order(one: OwnClassifier) -> list[str]:
+        return [found.kind for found in run_candidates(["tree", one, "logistic"], rows, rows, 2, seed=1)]
+
+    tree = own("tree.DecisionTreeClassifier", {"max_depth": 2})
+    assert order(tree) == ["logistic", "tree", "mine"]
+    assert order(own("tree.DecisionTreeClassifier", {"max_depth": 2}, after="logistic")) == [
+        "logistic",
+        "mine",
+        "tree",
+    ]
+
+
+def test_fields_are_numbers_flags_and_levels() -> None:
+    """A tree on the fields reads a missing number's flag and a category's level, and the graph as it does."""
+    rng = np.random.default_rng(4)
+    amount = pa.array(rng.normal(size=400), mask=rng.random(400) < 0.3)
+    country = pa.array(rng.choice(["NO", "DE", "KP"], 400))
+    known = pa.array(rng.random(400) < 0.5)
+    table = pa.table({"amount": amount, "country": country, "known": known})
+    codes = (amount.is_null().to_numpy(False) ^ (np.array(country.to_pylist()) == "KP")).astype(np.int64)
+    slots = (Slot("amount", "number"), Slot("country", "category"), Slot("known", "flag"))
+    encoding = fit_encoding(Spec(slots=slots), table)
+    inputs = encoding.batch(table.combine_chunks().to_batches()[0])
+    rows = Rows(np.zeros((400, 2), np.float32), codes, inputs)
+    tree = own("tree.DecisionTreeClassifier", {"max_depth": 4}, input="fields")
+    found = run_candidates([tree], rows, rows, 2, seed=1, encoding=encoding)[1]
+    assert found.losses.mean() < 0.05
+    assert found.parity <= LARGEST_DIFFERENCE
+    model = fuse(inputs_alone(inputs), [found.head("x", 2)])
+    assert unsteady_columns(model, inputs)[0] == set()
+
+
+def test_fields_of_too_many_columns_are_refused() -> None:
+    """Ten thousand levels would be ten thousand columns."""
+    from embeddings.fields import Category
+
+    encoding = Encoding((), (), (Category("key", False, tuple(map(str, range(5_000)))),), ())
+    inputs = {"categories": np.random.default_rng(0).integers(0, 5_002, (200, 1))}
+    rows = Rows(np.zeros((200, 2), np.float32), np.arange(200) % 2, inputs)
+    tree = own("tree.DecisionTreeClassifier", input="fields")
+    found = run_candidates([tree], rows, rows, 2, seed=1, encoding=encoding)[1]
+    assert found.refused.startswith("the fields give 5,002 columns, more than 4,096")
+
+
+def test_a_candidate_kept_by_an_experiment_gives_the_same_graph() -> None:
+    """Written and read back, with its view of the embedding, it fuses to the same bytes."""
+    found, rows = candidate(own("ensemble.RandomForestClassifier", {"n_estimators": 3}))
+    again = read_candidate(candidate_to_arrays(found))
+    encoder = passthrough(rows.embedding.shape[1])
+    assert fuse(encoder, [again.head("x", 2)]) == fuse(encoder, [found.head("x", 2)])
+    assert (again.kind, again.fitted.settings) == ("mine", found.fitted.settings)
+
+
+ENDING = """
+  lost:
+    label: lost
+    candidates:
+      - name: my-forest
+        estimator: sklearn.ensemble.RandomForestClassifier
+        params: {n_estimators: 20, min_samples_leaf: 5}
+        input: fields
+  size:
+    label: size
+    candidates:
+      - name: boosted
+        estimator: sklearn.ensemble.HistGradientBoostingClassifier
+        params: {max_iter: 9}
+"""
+FOREST = PROJECT.replace(
+    """
+  lost: {label: lost, candidates: [logistic, naive-bayes]}
+  size: {label: size, candidates: [tree, logistic]}
+""",
+    ENDING,
+)
+
+
+def test_a_bundle_with_a_forest_decides_alone_as_in_a_batch(tmp_path) -> None:
+    """The bundle's scores are the forest's where it was chosen, and its report says what it is."""
+    assert FOREST != PROJECT
+    project = write_project(tmp_path, text=FOREST)
+    table = small_table(600)
+    weight, stops = (np.nan_to_num(table[name].to_numpy()) for name in ("weight", "stops"))
+    crossed = np.where((weight > 0) ^ (stops > 4), "yes", "no")
+    table = table.set_column(table.column_names.index("was_lost"), "was_lost", pa.array(crossed))
+    bundle = fit(project, table, now=NOW)
+    candidates = bundle.json("evaluation.json")["training"]["candidates"]
+    assert [one["kind"] for one in candidates["lost"]] == ["raw-logistic", "my-forest"]
+    assert candidates["lost"][1]["settings"] == {
+        "estimator": "sklearn.ensemble.RandomForestClassifier",
+        "input": "fields",
+        "n_estimators": 20,
+        "min_samples_leaf": 5,
+    }
+    assert candidates["lost"][1]["chosen"]
+    assert bundle.json("model/scores.json")["classifiers"][0]["kind"] == "my-forest"
+    assert bundle.json("evaluation.json")["classifiers"]["lost"]["auc"] > 0.9
+    assert "sklearn.ensemble.RandomForestClassifier" in render(bundle.json("evaluation.json"))
+    assert [one["refused"] for of in candidates.values() for one in of] == [None] * 4
+    engine = Engine(Runtime.open(bundle))
+    rows = table.slice(0, 40)
+    together = engine.decide_batch(rows)
+    for record, outcome, lost in zip(
+        rows.to_pylist(), together["outcome"].to_pylist(), together["scores.lost"].to_pylist(), strict=True
+    ):
+        alone = engine.decide(record, now=NOW)
+        assert (alone.outcome, alone.scores["lost"]) == (outcome, lost)
