@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,17 +17,19 @@ from hypothesis import strategies as st
 from engine.errors import TandemError
 from engine.project import parse_project
 from engine.project.forms import PROJECT_FILE
+from rules.analysis import analyse
 from rules.cases import run_cases
 from rules.cel import Checker
 from rules.check import check_rules
 from rules.checked import decode
 from rules.columns import ARROW_TYPES
 from rules.errors import CheckFailed, ExpressionProblems, RulesError
-from rules.expression import Variable
+from rules.expression import CIDR, Variable
 from rules.format import format_document
 from rules.forms import RULE_FILE
 from rules.judged import LISTS
 from rules.listfiles import read_entries
+from rules.membership import membership
 from rules.policy import Policy
 from rules.reader import read_yaml
 from rules.restore import restore_rules
@@ -36,6 +38,7 @@ from rules.scalar import compile_value
 from rules.suites import SUITE_FILE, read_suites
 from tests.rules.format.written_files import written_files
 from tests.rules.fuzz.drawn import drawn
+from tests.rules.fuzz.sheets import sheets
 
 VARIABLES = (
     Variable("amount", "double", minimum=0.0),
@@ -140,19 +143,29 @@ def _yaml(data: bytes) -> None:
 
 
 def _rules(value: Any) -> None:
-    """Check, test, compile, keep, restore and judge; a record and its row must be judged alike."""
+    _judge(value, LIST_FILES)
+
+
+def _sheet(given: tuple[bytes, dict[str, Any]]) -> None:
+    data, table = given
+    _judge({"lists": {"listed": ["GB", "a"]}, "tables": [table]}, {"lists/t.csv": data})
+
+
+def _judge(value: Any, beside: Mapping[str, bytes]) -> None:
+    """Check, test, analyse, compile, keep, restore and judge; a record and its row must be judged alike."""
     try:
         checked = check_rules(
             {"rules/a.yaml": json.dumps(value).encode()},
             variables=VARIABLES,
             scores=SCORES,
             outcomes=OUTCOMES,
-            read_list=LIST_FILES.__getitem__,
+            read_list=beside.__getitem__,
         )
     except CheckFailed as failed:
         str(failed)
         return
     run_cases(checked)
+    analyse(checked, solve=False)
     rules = RuleSet.compile(checked)
     restore_rules(checked.files, checked.list_files, checked.expressions(), scores=SCORES, outcomes=OUTCOMES)
     rows = [{variable.name: record.get(variable.name) for variable in KNOWN} for record in RECORDS]
@@ -216,7 +229,11 @@ def _project(value: Any) -> None:
 
 
 def _list_file(given: tuple[bytes, str | None, str]) -> None:
-    read_entries(*given)
+    """Read a list file; what is told has a place, and every entry of what is read is found again."""
+    entries, problems = read_entries(*given)
+    assert all(line >= 1 and column >= 1 for line, column, *_ in problems)
+    sought = membership(given[2], entries)
+    assert all((one.split("/")[0] if given[2] == CIDR else one) in sought for one in entries)
 
 
 def _list_files() -> st.SearchStrategy[tuple[bytes, str | None, str]]:
@@ -250,6 +267,7 @@ TARGETS = {
     "wire": Target(lambda: st.binary(max_size=60) | _mutated(st.sampled_from(_checked())), _wire),
     "policy": Target(lambda: _mutated(st.sampled_from(_checked())), _kept_policy),
     "lists": Target(_list_files, _list_file),
+    "sheets": Target(sheets, _sheet),
     "suites": Target(lambda: drawn(SUITE_FILE, _WORDS), _suite),
     "project": Target(lambda: drawn(PROJECT_FILE, _WORDS), _project),
 }
