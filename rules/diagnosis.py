@@ -12,6 +12,8 @@ from rules.foreign import FUNCTIONS
 
 _MACROS = ("all", "exists", "exists_one", "filter", "map")
 _NAMES = {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and "@" not in name}
+_MATH = {name.removeprefix("math.") for name in FUNCTIONS if name.startswith("math.") and "@" not in name}
+_MATH |= {"greatest", "least"}
 SUPPORTED = sorted({*_NAMES, *_MACROS, "has", "greatest", "least"})
 
 _ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
@@ -24,13 +26,15 @@ _TOKEN = re.compile(
 )
 _NAME_BEFORE = re.compile(r"(?:[A-Za-z_]\w*\s*\.\s*)*[A-Za-z_]\w*\s*$", re.ASCII)
 _FUNCTION_BEFORE = re.compile(r"[A-Za-z_]\w*\s*$", re.ASCII)
+_FIELD = re.compile(r"unknown field '(\w+)'")
+_FUNCTION = re.compile(r"unknown function '(\w+)'")
 _STATUS = re.compile(r" \[[A-Z_]+\]$")
 
 _WORDS = {
     "and": "write && for and",
     "or": "write || for or",
     "not": "write !(…) for not",
-    "is": "write == null to ask for a missing value",
+    "is": "write == to compare, == null to ask for a missing value",
     "True": "write true in lower case",
     "False": "write false in lower case",
     "TRUE": "write true in lower case",
@@ -53,8 +57,16 @@ _FUNCTION_WORDS = {
     "startswith": "startsWith",
     "endswith": "endsWith",
     "hour": "getHours",
+    "max": "math.greatest",
+    "min": "math.least",
+    "maximum": "math.greatest",
+    "minimum": "math.least",
+    "ceiling": "math.ceil",
 }
+_CLOCKS = ("now", "today", "current_timestamp", "current_date")
+_CLOCK_HINT = "a condition sees no clock: compare with the event's own time, as event_time"
 _CALLS = {
+    **{name: f"write math.{name}(…)" for name in sorted(_MATH)},
     **dict.fromkeys(("all", "exists", "exists_one"), "write it after a list: [1, 2].exists(x, x == count)"),
     **dict.fromkeys(("map", "filter"), "write it after a list: [1, 2].map(x, x + 1)"),
     **dict.fromkeys(("greatest", "least"), "write math.greatest(x, y)"),
@@ -96,7 +108,25 @@ def diagnose(text: str, said: str, variables: Mapping[str, str]) -> list[Express
         message = TOO_DEEP if "recursion" in said else _STATUS.sub("", said.split("\n")[0])
         hint = DEEP_HINT if "recursion" in said else ""
         problems.append(ExpressionProblem(1, 1, message, hint))
-    return sorted(dict.fromkeys(problems))
+    return sorted(dict.fromkeys(one for one in problems if not _follows(one, problems, text)))
+
+
+def _follows(problem: ExpressionProblem, problems: Iterable[ExpressionProblem], text: str) -> bool:
+    """Say whether a name is unknown only because the function that it stands with is mistyped.
+
+    It is `math`, or what a loop calls its elements.
+    """
+    found = _FIELD.match(problem.message)
+    if found is None:
+        return False
+    functions = [one for other in problems for one in [_FUNCTION.match(other.message)] if one]
+    for function in functions:
+        if found[1] == "math" and re.search(rf"\bmath\s*\.\s*{function[1]}\s*\(", text):
+            return True
+        loop = re.search(rf"\.\s*{function[1]}\s*\(\s*(\w+)\s*,", text)
+        if loop and loop[1] == found[1] and nearest(function[1], _MACROS).startswith("did you mean"):
+            return True
+    return False
 
 
 def place(text: str, offset: int) -> tuple[int, int]:
@@ -146,13 +176,21 @@ def _undeclared(
             return ExpressionProblem(
                 line, begins, f"'{short}' is not called like this", _CALLS.get(short, "")
             )
-        hint = f"did you mean '{known}'?" if known else nearest(short, SUPPORTED)
+        in_math = re.search(r"\bmath\s*\.\s*$", source[: begin.start()]) if begin else None
+        hint = f"did you mean '{known}'?" if known else nearest(short, _MATH if in_math else SUPPORTED)
+        if short.lower() in _CLOCKS:
+            hint = _CLOCK_HINT
         return ExpressionProblem(
             line, begin.start() + 1 if begin else column, f"unknown function '{short}'", hint
         )
     if at == "." and (before := _NAME_BEFORE.search(source[: column - 1])):
         column = before.start() + 1
     hint = _word(name) or _nearest_variable(name, variables)
+    if name.startswith("lists."):
+        hint = f"a list is named alone: {name.removeprefix('lists.')}"
+    rest = source[column - 1 + len(name) :].lstrip()
+    if rest.startswith("[") and any(variable.startswith(f"{name}.") for variable in variables):
+        hint = f"write {name}.NAME; {hint}"
     unlike = hint.startswith("known: ") and "." not in name and f"{name}." not in hint
     if unlike and not re.search(r"\bin\s*$", source[: column - 1]):
         hint = f"text goes in quotes: '{name}'; {hint}"
@@ -163,6 +201,9 @@ def _nearest_variable(name: str, variables: Iterable[str]) -> str:
     """Prefer names under the same prefix: `scores.` knows scores."""
     prefix = name.rsplit(".", 1)[0] + "." if "." in name else f"{name}."
     family = [variable for variable in variables if prefix and variable.startswith(prefix)]
+    ends = [variable for variable in variables if variable.endswith(f".{name}")]
+    if ends and not family:
+        return f"did you mean '{ends[0]}'?"
     return nearest(name, family or variables)
 
 
@@ -197,7 +238,10 @@ def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
         article = "an" if plain[0] == "int" else "a"
         if plain[1] == CIDR:
             return f"{article} {plain[0]} is no IP address", "IP networks hold addresses written as text"
-        return f"{article} {plain[0]} cannot be looked for in {plain[1]}", ""
+        hint = ""
+        if plain[1] == "string":
+            hint = "write values in [ ]: in ['a', 'b']; a part of a text is asked for by contains(…)"
+        return f"{article} {plain[0]} cannot be looked for in {plain[1]}", hint
     hint = "write its values in a list: '%s'.format([x, y])" if operator == "format" else ""
     return f"'{operator}' does not take ({', '.join(plain)})", hint
 
@@ -247,6 +291,8 @@ def _token(source: str, line: int, column: int, token: str) -> ExpressionProblem
         hint = "write !(x in list) for not in"
     if not hint and token == "," and re.search(r"\d$", source[: column - 1]):  # noqa: S105
         hint = "write a number without commas, and a list in [ ]"
+    if not hint and token == "," and re.search(r"\bin\s+(['\"]).*\1\s*$", source[: column - 1]):  # noqa: S105
+        hint = "write the values in [ ]: in ['a', 'b']"
     return ExpressionProblem(line, column, f"unexpected '{token}'", hint)
 
 
