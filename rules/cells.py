@@ -117,11 +117,13 @@ def read_cell(
     values: Sequence[str] | None = None,
     *,
     nullable: bool = True,
+    wary: bool = True,
 ) -> Cell:
     """Read a cell that tests an input of the given type.
 
     `lists` gives each list's element type; `values` are the only texts that the input ever holds, if they are
-    known; an input that is not nullable is not compared with null. Raises CellError.
+    known; an input that is not nullable is not compared with null. `wary` refuses bare text that seems to
+    mean something else; what a bundle holds has been read before. Raises CellError.
 
     >>> read_cell("> 5000", "double")
     Cell(tests=(Test(how='>', low=5000, high=None),), negated=False)
@@ -145,17 +147,23 @@ def read_cell(
     word = kind == STRING and values is None and _WORD.fullmatch(stripped) is not None
     if word and stripped not in _WORDS and stripped not in (lists or ()):
         return Cell((Test("==", stripped),))
-    return _Reader(text, kind, lists or {}, values, nullable).cell()
+    return _Reader(text, kind, lists or {}, values, nullable, wary).cell()
 
 
 class _Reader:
     """Reads one cell from left to right."""
 
     def __init__(
-        self, text: str, kind: str, lists: Mapping[str, str], values: Sequence[str] | None, nullable: bool
+        self,
+        text: str,
+        kind: str,
+        lists: Mapping[str, str],
+        values: Sequence[str] | None,
+        nullable: bool,
+        wary: bool,
     ) -> None:
         self.text, self.kind, self.lists, self.values = text, kind, lists, values
-        self.nullable = nullable
+        self.nullable, self.wary = nullable, wary
         self.at = 0
 
     def cell(self) -> Cell:
@@ -306,11 +314,18 @@ class _Reader:
             found = _BARE.match(self.text, start)
             if found is None or not (equality and self._alone(found.end())):
                 unclosed = self.text[start : start + 1] in ("'", '"')
-                hint = "close the quote" if unclosed else "put the text in quotes: 'gold'"
-                self._fail_at(start, self._bad_text(start), hint)
+                word = self.text[start:].strip()
+                hint = f"put the text in quotes: '{word if _WORD.fullmatch(word) else 'gold'}'"
+                self._fail_at(
+                    start, self._bad_text(start), "close the quote" if unclosed else _habit(word) or hint
+                )
             text = found[0] if found else ""
             self.at = start + len(text)
-            if _NETWORK.fullmatch(text):
+            if self.wary and ("|" in text or "&&" in text):
+                raise CellError(
+                    start, f"'{text[:60]}' would be one text", "separate values by commas, or quote it"
+                )
+            if self.wary and _NETWORK.fullmatch(text):
                 hint = "put networks in a list of type cidr and write 'in LIST'; quotes for the text itself"
                 raise CellError(start, f"'{text}' would be compared as text", hint)
             if text in self.lists:
@@ -332,6 +347,7 @@ class _Reader:
         hint = "leave the quotes out" if quoted and self.kind in (INT, DOUBLE, BOOL) else ""
         if self.kind in (INT, DOUBLE) and re.match(r"[-+]?[0-9]", got):
             hint = "write it in digits, as 1000 or 0.5"
+        hint = _habit(self.text.strip()) or hint
         if self.kind == DURATION and re.match(r"[-+]?[0-9]", got):
             hint = "give each number its unit: h, m, s, ms or us"
         self._fail_at(start, f"{wanted} is needed, got '{got}'", hint)
@@ -350,7 +366,8 @@ class _Reader:
         self._blanks()
         if self.at < len(self.text):
             rest = self.text[self.at :].strip()[:60]
-            self._fail(f"'{rest}' is one too many", "separate values by commas")
+            hint = _habit(self.text.strip()) or "separate values by commas"
+            self._fail(f"'{rest}' is one too many", hint)
 
     def _peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -363,6 +380,25 @@ class _Reader:
 
     def _fail_at(self, offset: int, message: str, hint: str = "") -> NoReturn:
         raise CellError(min(offset, max(len(self.text) - 1, 0)), message, hint)
+
+
+_HABITS = (
+    (r"\*|any|all|else|other(wise)?", "write - for any value"),
+    (r"([-+]?[0-9.]+)\s*(?:\.\.|-|to|–)\s*([-+]?[0-9.]+)", "write an interval as [{0}..{1}]"),
+    (r"between\s+(\S+)\s+and\s+(\S+)", "write an interval as [{0}..{1}]"),
+    (r"[<>]=?\s*([^\s&]+)\s*(?:&&|and)\s*[<>]=?\s*(\S+)", "write an interval as [{0}..{1}] or ({0}..{1})"),
+    (r"=([<>])\s*(\S+)", "write {0}= {1}"),
+    (r"([0-9]{1,3}(?:,[0-9]{3})+)", "write a number without commas"),
+)
+
+
+def _habit(text: str) -> str:
+    """Give the hint for what spreadsheets and other rule tables write, or nothing."""
+    for pattern, hint in _HABITS:
+        found = re.fullmatch(pattern, text, re.IGNORECASE) if len(text) <= 100 else None
+        if found:
+            return hint.format(*found.groups())
+    return ""
 
 
 def cell_text(cell: Cell, name: str, kind: str) -> str:

@@ -190,7 +190,9 @@ def read_cells(
             cell = known.get(text)
             if cell is None:
                 try:
-                    cell = known[text] = read_cell(text, checked.type, lists, only, nullable=nullable)
+                    cell = known[text] = read_cell(
+                        text, checked.type, lists, only, nullable=nullable, wary=bool(variables)
+                    )
                 except CellError as error:
                     wrong.append((place, column, error))
                     left -= 1

@@ -130,7 +130,7 @@ def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
 
 def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
     rows = top.get("rules")
-    if rows is None and "tables" in top:
+    if rows is None and ("tables" in top or mistyped(top, ("rules", "tables"), FILE_KEYS)):
         return
     if rows is None:
         form.note(

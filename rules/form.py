@@ -15,6 +15,15 @@ Path = tuple[str | int, ...]
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Reason codes and tags are joined by '|' where a format has no lists.
 CODE = re.compile(r"[^|\s](?:[^|\n\t]{0,198}[^|\s])?")
+# How a mapping is written, by its key.
+_AS = {
+    "cap": "as cap: {fraud: 0.3}",
+    "floor": "as floor: {fraud: 0.9}",
+    "rollout": "as rollout: {percent: 10, key: account_id}",
+    "effective": "as effective: {from: 2026-11-01, until: 2027-01-01}",
+    "given": "as given: {amount: 10}",
+}
+_TRUTHS = {**dict.fromkeys(("yes", "on"), "write true"), **dict.fromkeys(("no", "off"), "write false")}
 
 
 class Form:
@@ -53,7 +62,8 @@ class Form:
         self, path: Path, value: Any, keys: tuple[str, ...] | None, *, what: str = ""
     ) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            self.wrong(path, what or _quoted(path), "keys and values", value)
+            hint = _AS.get(str(path[-1]), "") if path and not what else ""
+            self.wrong(path, what or _quoted(path), "keys and values", value, hint)
             return {}
         for key in value:
             if keys is not None and key not in keys and not self._enough:
@@ -62,7 +72,10 @@ class Form:
 
     def sequence(self, path: Path, value: Any) -> list[Any]:
         if not isinstance(value, list):
-            self.wrong(path, _quoted(path), "a list", value)
+            hint = "begin each item with '- '" if isinstance(value, dict) else ""
+            if isinstance(value, str) and value.strip():
+                hint = f"as [{value.strip()}]" if len(value) <= 60 else "put its items into [ ]"
+            self.wrong(path, _quoted(path), "a list", value, hint)
             return []
         return value
 
@@ -107,7 +120,8 @@ class Form:
 
     def truth(self, path: Path, value: Any) -> bool:
         if not isinstance(value, bool):
-            self.wrong(path, _quoted(path), "true or false", value)
+            hint = _TRUTHS.get(str(value).lower(), "")
+            self.wrong(path, _quoted(path), "true or false", value, hint)
             return False
         return value
 

@@ -74,7 +74,8 @@ def _places(form: Form, path: Path, percent: Any) -> int:
     numeric = isinstance(percent, int | float) and not isinstance(percent, bool)
     if not numeric or not 0 <= percent <= 100 or round(percent * 100) != round(percent * 100, 6):
         wanted = "a number from 0 to 100 with at most two decimals"
-        form.wrong(path, "'percent'", wanted, percent)
+        hint = "write it without %" if isinstance(percent, str) and percent.endswith("%") else ""
+        form.wrong(path, "'percent'", wanted, percent, hint)
         return 0
     places: int = round(percent * 100)
     return places

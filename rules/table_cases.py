@@ -33,7 +33,8 @@ def check_table_cases(
         problems += wrong
         if case.expect and case.expect not in possible and table.whole:
             message = f"the table '{table.id}' has no row and no outcome '{case.expect}'"
-            hint = nearest(case.expect, possible)
+            named = {row.id for row in table.rows if not row.named_by_cells}
+            hint = nearest(case.expect, (possible - rows) | named)
             problems.append(document.problem((*case.path, "expect"), message, hint))
         cases.append(CheckedCase(values, case.expect, case.path))
     return tuple(cases), problems

@@ -70,6 +70,11 @@ class TableRow:
     effective: Period | None = None
     unread: frozenset[str] = _READ  # the keys, or columns, that something is wrong with
 
+    @property
+    def named_by_cells(self) -> bool:
+        """Whether the id is made of the cells, for want of another."""
+        return self.id == _generated(self.cells)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -264,7 +269,8 @@ def _rows(form: Form, path: Path, written: Any, table: Table) -> Iterator[TableR
     for index, row in enumerate(rows):
         at: Path = (*path, index)
         before = len(form.problems)
-        cells = form.mapping(at, row, (*names, *ROW_KEYS), what="a row")
+        # Without inputs that were read, what stands in a row is not known: the inputs have been told.
+        cells = form.mapping(at, row, (*names, *ROW_KEYS) if names else None, what="a row")
         if not cells:
             continue
         texts = tuple(_cell(form, (*at, name), cells[name]) if name in cells else "" for name in names)
@@ -277,6 +283,7 @@ def _rows(form: Form, path: Path, written: Any, table: Table) -> Iterator[TableR
         _refuse_stage(form, at, cells, table.stage)
         keys = (*names, *ROW_KEYS)
         unread = form.unread(at, before)
+        unread |= set() if names else {"inputs"}
         unread |= {key for key in (*EFFECTS, "tag", "id") if mistyped(cells, (key,), keys)}
         yield replace(found, id=row_id, cells=texts, place=index, priority=priority, unread=unread)
 

@@ -89,7 +89,7 @@ def test_a_case_that_fails_is_told_part_by_part() -> None:
         (case("{}", "{}"), "t.yaml:4:13: 'expect' is empty; as expect: review, or {fired: [ID]}"),
         (case("{}", "{fird: []}"), "t.yaml:4:14: unknown key 'fird'; did you mean 'fired'?"),
         (case("{}", "{fired: [larg]}"), "t.yaml:4:22: there is no 'larg'; did you mean 'large'?"),
-        (case("{}", "{fired: large}"), "t.yaml:4:21: 'fired' must be a list, got 'large'"),
+        (case("{}", "{fired: large}"), "t.yaml:4:21: 'fired' must be a list, got 'large'; as [large]"),
         ("fixtures: {a: {}}\ncases: [{name: c, use: b, expect: none}]",
          "t.yaml:2:24: unknown fixture 'b'; known: a"),
         ("now: 2026-01-01\ncases: []",

@@ -9,6 +9,7 @@ import pytest
 
 from rules.analysis import analyse
 from rules.cases import run_cases
+from rules.cells import read_cell
 from rules.errors import CheckFailed
 from rules.ruleset import RuleSet
 from tests.rules.tables.small import DAY, START, batch, check, fired, whole
@@ -374,3 +375,36 @@ tables:
     assert [(one.code, one.line) for one in found if one.code in ("unused-list", "expired")] == [
         ("expired", 7)
     ]
+
+
+@pytest.mark.parametrize(("cell", "said"), [
+    ("5 - 10", "write an interval as [5..10]"),
+    ("5..10", "write an interval as [5..10]"),
+    ("between 5 and 10", "write an interval as [5..10]"),
+    ("> 5 && < 10", "write an interval as [5..10] or (5..10)"),
+    ("=> 5", "write >= 5"),
+    ("1,000,000", "write a number without commas"),
+    ("any", "write - for any value"),
+    ("*", "write - for any value"),
+])  # fmt: skip
+def test_habits_of_other_rule_tables_are_told(cell: str, said: str) -> None:
+    """What spreadsheets and other tools write for a number."""
+    text = f"tables:\n  - {{id: t, inputs: [amount], rows: [{{id: r, amount: '{cell}', decide: block}}]}}\n"
+    assert said in problems(text)
+
+
+def test_bare_text_that_seems_to_list_is_refused() -> None:
+    """In an edit: what a bundle holds is restored as it was."""
+    text = "tables:\n  - {id: t, inputs: [tier], rows: [{id: r, tier: CELL, decide: block}]}\n"
+    assert "'a | b' would be one text; separate values by commas, or quote it" in problems(
+        text.replace("CELL", "a | b")
+    )
+    assert check(text.replace("CELL", "\"'a | b'\"")).tables[0].text(0) == "tier == 'a | b'"
+    assert read_cell("a | b", "string", wary=False) == read_cell("'a | b'", "string")
+
+
+def test_rows_of_a_table_without_inputs_are_not_judged() -> None:
+    """A mistyped `inputs` is told, and nothing of its rows."""
+    text = "tables:\n  - {id: t, input: [tier], rows: [{tier: a, decide: block}, {tier: b, decide: block}]}\n"
+    assert problems(text).split("\n")[0].endswith("unknown key 'input'; did you mean 'inputs'?")
+    assert problems(text).count("rules/t.yaml:") == 1
