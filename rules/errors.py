@@ -102,7 +102,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 @lru_cache(4096)
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.7) or [k for k in known if k.lower() == name.lower()]
-    begun = sorted((k for k in known if len(name) > 3 and k.startswith(name)), key=len)
+    begun = sorted((k for k in known if len(name) > 3 and k.startswith(f"{name}_")), key=len)
     if begun and not get_close_matches(name, known, n=1, cutoff=0.9):
         close = begun
     if close:
