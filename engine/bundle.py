@@ -103,7 +103,11 @@ class Bundle:
             if not path.startswith(RULE_PARTS) or path == "project.yaml"
         }
         known = {**self.lineage, "parent": self.digest, "made_by": "edit", **(lineage or {})}
-        return Bundle.create({**kept, **parts}, lineage=known, created=created)
+        # What stays, the model above all, was looked through and hashed when this bundle was made or opened.
+        stated = {path: self.manifest.parts[path] for path in kept if path not in parts}
+        every = {**kept, **parts}
+        manifest = Manifest.of(every, lineage=known, created=created, known=stated)
+        return Bundle(manifest, MappingProxyType({path: every[path] for path in manifest.parts}))
 
 
 def open_bundle(path: Path | str) -> Bundle:

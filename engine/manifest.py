@@ -59,9 +59,20 @@ class Manifest:
     created: datetime
 
     @classmethod
-    def of(cls, parts: Mapping[str, bytes], *, lineage: Mapping[str, Any], created: datetime) -> Manifest:
-        """State the parts given. Raises BundleError for a path or a set of parts that no bundle can have."""
-        stated = {path: part_of(path, parts[path]) for path in sorted(parts)}
+    def of(
+        cls,
+        parts: Mapping[str, bytes],
+        *,
+        lineage: Mapping[str, Any],
+        created: datetime,
+        known: Mapping[str, Part] | None = None,
+    ) -> Manifest:
+        """State the parts given; of those `known`, what is stated already.
+
+        Raises BundleError for a path or a set of parts that no bundle can have.
+        """
+        known = known or {}
+        stated = {path: known.get(path) or part_of(path, parts[path]) for path in sorted(parts)}
         check_parts(stated)
         if created.tzinfo is None:
             raise BundleError("the moment it was made needs a time zone")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rules import turns
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.errors import Problem, nearest
 from rules.expression import Call, Node, Quantifier, Variable, walk
@@ -175,6 +176,7 @@ def _of_rule(rule: CheckedRule, held: Sequence[Held], lists: Mapping[str, Any]) 
     """Give the results of a rule's tests; `held` says of each whether the condition is true, and unknown."""
     from rules.scalar import compile_conditions
 
+    turns.step()
     exceptions = (
         compile_conditions([one.condition for one in rule.suppressions], lists) if rule.suppressions else None
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rules import turns
 from rules.cases import run_cases
 from rules.checked_rules import CheckedRule, CheckedRules, CheckedSuppression
 from rules.checked_tables import INPUT_TYPES, CheckedTable, read_cells, timed
@@ -54,6 +55,7 @@ def check_rules(
     reach = Reach(names, event_time_of(event_time, before))
     rules: list[CheckedRule] = []
     for filters, rule, rank in gathered.ranked():
+        turns.step()
         if gathered.enough:
             break
         condition = names[filters.document.file].check(rule.when) if rule.when.strip() else None

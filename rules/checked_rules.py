@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from rules import turns
 from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression, Variable
 from rules.files import Filters, Rule
@@ -141,6 +142,7 @@ class CheckedRules:
 
 def _kept(rule: CheckedRule) -> dict[str, Any]:
     """Give what a bundle keeps of a rule; a key is there only where the rule has what it is about."""
+    turns.step()
     kept: dict[str, Any] = {"when": rule.rule.when, "checked": _encoded(rule.condition)}
     if rule.suppressions:
         kept["except"] = [

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
+from rules import turns
 from rules.errors import CheckFailed, Problem
 
 MAX_DEPTH = 40
@@ -137,6 +138,7 @@ class _Composer:
         while type(event := self._next()) is not yaml.SequenceEndEvent:
             self._count(event)
             value, place = self._value(event, depth)
+            turns.step()
             data.append(value)
             children.append(place)
         return data, Branch(start.start_mark, children)

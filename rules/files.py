@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rules import turns
 from rules.errors import Problem
 from rules.form import Form, Path, mistyped
 from rules.period import Period, read_period
@@ -138,6 +139,7 @@ def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
         )
         return
     for index, row in enumerate(form.sequence(("rules",), rows)):
+        turns.step()
         path: Path = ("rules", index)
         written = form.mapping(path, row, RULE_KEYS, what="a rule")
         if isinstance(row, dict):

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from rules import turns
 from rules.cases import WORDS, check_case
 from rules.checked_rules import CheckedCase, CheckedRule, CheckedRules
 from rules.checked_tables import CheckedTable, effect_problems
@@ -233,6 +234,7 @@ class Gathered:
         first: dict[str, str] = {}
         for filters in self.filters:
             for rule in filters.rules:
+                turns.step()
                 at = (*rule.path, "id")
                 if rule.id == "policy":
                     message = "'policy' cannot name a rule: `decided_by` says it of the policy"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rules import turns
 from rules.assembly import Assembly
 from rules.checked_rules import CheckedRule, CheckedRules
 from rules.columnar import conditions
@@ -93,6 +94,7 @@ class _Compiled:
             (TableRun(member.acts.checked, checked.list_entries, checked.outcomes), member.position)
             for member in stage.tables
         ]
+        turns.step()
         self.scalar = compile_conditions(stage.conditions, checked.list_entries)
         self.columnar: Columnar = conditions(stage.conditions, checked.list_entries).evaluate
         self._verdict = stage.verdict

@@ -8,6 +8,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
+from rules import turns
 from rules.acts import Act, act_of
 from rules.checked_rules import CheckedRule, CheckedRules
 from rules.checked_tables import CheckedTable
@@ -75,6 +76,7 @@ class Stage:
         acts: list[Act] = []
         exceptions: list[CheckedExpression] = []
         for index, checked in chosen:
+            turns.step()
             at = len(chosen) + len(exceptions) if checked.suppressions else -1
             acts.append(act_of(index, checked, at))
             if checked.suppressions:

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.bundle import Bundle
 from engine.ruleparts import check_folder, rule_parts
 from engine.schema import Schema
+from rules import turns
 from rules.checked_rules import CheckedRules
 
 
@@ -25,6 +26,7 @@ def checked_for(bundle: Bundle, root: Path) -> CheckedRules:
 def edited(bundle: Bundle, checked: CheckedRules, *, now: datetime) -> Bundle:
     """Make the bundle that decides by `checked` and the model of `bundle`; itself, if those are its rules."""
     parts = rule_parts(checked)
+    turns.step()
     if parts == {**bundle.folder("rules/"), **bundle.folder("lists/"), **_expressions(bundle)}:
         return bundle
     return bundle.with_rules(parts, created=now)

@@ -25,6 +25,7 @@ from engine.project.folder import RULES
 from engine.status import Status
 from rules.checked_rules import CheckedRules
 from rules.errors import CheckFailed, Problem
+from rules.turns import politely
 
 POLL_SECONDS = 0.025
 # A file that is gone or empty may be half-saved: some editors remove or empty it before they write anew.
@@ -93,12 +94,13 @@ class Live:
         return replace(self._status, watching=watching)
 
     def _watch(self) -> None:
-        self._warm()
-        while not self._stop.wait(self._poll_seconds):
-            try:
-                self._step()
-            except Exception as failed:
-                self._report_failure(failed)
+        with politely():
+            self._warm()
+            while not self._stop.wait(self._poll_seconds):
+                try:
+                    self._step()
+                except Exception as failed:
+                    self._report_failure(failed)
 
     def _step(self) -> None:
         seen, now = self._look(), time.monotonic()
