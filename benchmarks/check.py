@@ -109,6 +109,7 @@ def _stages(place: Path, repeats: int) -> dict[str, float]:
     from rules import checking
     from rules.analysis import analyse
     from rules.cases import case_results
+    from rules.columnar import conditions
 
     taken: dict[str, list[float]] = {"read and check": [], "inline tests": [], "analysis": []}
     loaded = load_project(place)
@@ -117,9 +118,10 @@ def _stages(place: Path, repeats: int) -> dict[str, float]:
         start = time.perf_counter()
         checked = checked_folder(loaded.root, loaded.schema, loaded.scores, loaded.outcomes)
         read = time.perf_counter()
-        results = case_results(checked)
+        evaluator = conditions([rule.condition for rule in checked.rules], checked.list_entries)
+        results = case_results(checked, evaluator)
         tested = time.perf_counter()
-        analyse(checked, results=results, notes=False)
+        analyse(checked, results=results, evaluator=evaluator, notes=False)
         done = time.perf_counter()
         for name, seconds in zip(taken, (read - start, tested - read, done - tested), strict=True):
             taken[name].append(seconds)
