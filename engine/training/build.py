@@ -21,6 +21,7 @@ from engine.evaluation.evaluate import evaluate_rows
 from engine.project.folder import read_rules
 from engine.reasons import REASONS, write_reasons
 from engine.ruleparts import check_files, rule_parts
+from engine.training.odd import odd_fields, odd_order
 from engine.training.repeats import warnings_of
 from engine.training.reuse import (
     EVALUATION,
@@ -185,7 +186,8 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
                 )
     judged = {"validation": parts.validation, "test": parts.test}
     repeats = warnings_of(rows.fields, parts.train, judged)
-    return replace(rows, warnings=(*rows.warnings, *repeats)), parts
+    odd = (*odd_fields(project, rows, parts), *odd_order(project, rows, parts))
+    return replace(rows, warnings=(*rows.warnings, *odd, *repeats)), parts
 
 
 def _groups(project: Project, rows: Labelled, source: str) -> np.ndarray | None:
