@@ -39,8 +39,8 @@ def odd_order(project: Project, rows: Labelled, parts: Parts) -> tuple[str, ...]
     if before is None or after is None or after >= before:
         return ()
     told = (
-        f"field '{project.event_time}': time runs backwards in the file, and 'split: {{by: order}}' judges by "
-        "its last rows: the model is fitted on later rows than it is judged on. "
+        f"field '{project.event_time}': time runs backwards in the file, and 'split: {{by: order}}' judges "
+        "by its last rows: the model is fitted on later rows than it is judged on. "
         f"Say 'split: {{by: time, field: {project.event_time}}}'"
     )
     return (told,)

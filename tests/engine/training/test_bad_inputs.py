@@ -12,7 +12,7 @@ from engine.bundle import Bundle
 from engine.decide import Runtime
 from engine.errors import InputError, RecordError
 from engine.serve import Engine
-from engine.training.build import fit
+from engine.training.build import _rows, fit
 from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
 
 QUICK = PROJECT.replace("epochs: 4", "epochs: 1")
@@ -75,17 +75,18 @@ def test_a_label_seen_once_is_refused(tmp_path: Path) -> None:
 
 def test_a_hundred_thousand_levels_are_counted_and_read_alike(tmp_path: Path) -> None:
     """Each seen once, none has a place of its own; the report says how many rows that leaves."""
-    rows = 100_000
-    table = with_column(small_table(rows), "country", [f"level {number}" for number in range(rows)])
-    text = QUICK.replace("width: 8, hidden: [16]", "width: 4, hidden: [8], max_rows: 5000")
-    text = text.replace("[logistic, naive-bayes]", "[logistic]").replace("[tree, logistic]", "[logistic]")
-    text = text.replace("validation: 0.2, test: 0.25", "validation: 500, test: 500")
-    bundle, warnings = fitted(tmp_path, table, text)
-    assert any(
-        "field 'country': 99,000 values, of which 0 have a place of their own" in one for one in warnings
-    )
+
+    def levels(rows: int) -> pa.Table:
+        return with_column(small_table(rows), "country", [f"level {number}" for number in range(rows)])
+
+    project = write_project(tmp_path, text=QUICK)
+    warnings = _rows(project, levels(100_000), "the table", test=True)[0].warnings
+    told = "field 'country': 55,000 values, of which 0 have a place of their own"
+    assert [one for one in warnings if one.startswith(told)]
+    bundle, warnings = fitted(tmp_path, levels(2_000))
+    assert [one for one in warnings if "1,100 values, of which 0 have a place of their own" in one]
     assert len(bundle.parts["model/encoding.json"]) < 10_000
-    decides_alike(bundle, table.slice(0, 3))
+    decides_alike(bundle, levels(3))
 
 
 def test_texts_of_a_megabyte_are_read_at_their_beginning(tmp_path: Path) -> None:
