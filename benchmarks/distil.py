@@ -63,7 +63,7 @@ def _taught(given: Case) -> Taught:
     training, validating, testing = (
         given.rows.take(at) for at in (given.parts.train, given.parts.validation, given.parts.test)
     )
-    spec = replace(given.project.embedding, slots=slots_of(given.project))
+    spec = replace(given.project.embedding, slots=slots_of(given.project)).sized(len(given.parts.train))
     encoding = fit_encoding(spec, pa.Table.from_batches([training.fields]))
     inputs = encoding.batch(training.fields)
     derived, own = fit_derived(spec, encoding, inputs, training.codes) or (None, None)

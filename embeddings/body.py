@@ -51,6 +51,7 @@ def train_body(
     """Train as `spec.body` says. Arguments and errors are those of `train`; deterministic on the CPU."""
     rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
     place = device_of(device)
+    spec = spec.sized(rows.count)
     tell = on_step or _silent
     rows, judges = rows.to(place), validation.to(place)
     with seeded(spec.seed, place):

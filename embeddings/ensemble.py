@@ -33,12 +33,12 @@ class Ensemble(nn.Module):  # type: ignore[misc]  # torch is not followed by myp
         super().__init__()
         members = spec.members
         self.fields = Fields(spec, encoding, derived)
-        self.first = self.fields.first_layer(spec.hidden[0])
-        self.signs = nn.Parameter(torch.randint(0, 2, (members, spec.hidden[0])).float() * 2 - 1)
-        self.layers = nn.ModuleList(_Shared(members, a, b) for a, b in pairwise(spec.hidden))
-        self.heads = nn.ModuleList(_Own(members, spec.hidden[-1], count) for count in classes.values())
+        self.first = self.fields.first_layer(spec.layers[0])
+        self.signs = nn.Parameter(torch.randint(0, 2, (members, spec.layers[0])).float() * 2 - 1)
+        self.layers = nn.ModuleList(_Shared(members, a, b) for a, b in pairwise(spec.layers))
+        self.heads = nn.ModuleList(_Own(members, spec.layers[-1], count) for count in classes.values())
         self.labels = tuple(classes)
-        self.dropout = spec.dropout
+        self.dropout = spec.dropped
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """In training logits `(n, members, classes)` by label; else log-probabilities `(n, classes)`."""

@@ -39,7 +39,7 @@ def fit_encoding(spec: Spec, table: pa.Table) -> Encoding:
         )
     if table.num_rows == 0:
         raise EncodingError("no training rows to fix the encoding on")
-    bins = _bins(spec)
+    bins = _bins(spec.sized(table.num_rows))
     fitted: dict[str, list[Any]] = {"number": [], "timestamp": [], "category": [], "text": []}
     for slot in spec.slots:
         column = table.column(slot.name).combine_chunks()
@@ -56,7 +56,7 @@ def fit_encoding(spec: Spec, table: pa.Table) -> Encoding:
 
 def _bins(spec: Spec) -> int:
     """Bins of a numeric column: fewer where there are very many columns, which would drown the rest."""
-    if spec.numeric != "piecewise-linear":
+    if spec.numeric != "piecewise-linear" or spec.bins is None:
         return 0
     columns = sum({"number": 1, "timestamp": CLOCK_COLUMNS}.get(slot.kind, 0) for slot in spec.slots)
     shrink = 1 if columns <= _MANY_COLUMNS else 2 if columns <= _VERY_MANY_COLUMNS else 4

@@ -117,12 +117,12 @@ class Network(nn.Module):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.fields = Fields(spec, encoding, derived)
-        sizes = [*spec.hidden, spec.width]
+        sizes = [*spec.layers, spec.width]
         first = self.fields.first_layer(sizes[0])
         self.layers = nn.ModuleList([first, *(nn.Linear(a, b) for a, b in pairwise(sizes))])
         self.heads = nn.ModuleList(nn.Linear(spec.width, count) for count in classes.values())
         self.labels = tuple(classes)
-        self.dropout = spec.dropout
+        self.dropout = spec.dropped
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits by label: `(n, classes)` each."""

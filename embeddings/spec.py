@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +13,13 @@ from embeddings.errors import SpecError, SpecProblem
 KINDS = ("number", "flag", "category", "text", "timestamp")
 NUMERIC = ("piecewise-linear", "standardised")
 BODIES = ("auto", "tower", "ensemble")
+
+FEW_ROWS = 5_000
+"""With fewer training rows an embedding is smaller and more strictly held, unless it is told otherwise."""
+_SIZES: dict[bool, dict[str, Any]] = {
+    True: {"hidden": (64,), "bins": 12, "dropout": 0.2},
+    False: {"hidden": (128, 128), "bins": 32, "dropout": 0.1},
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class Spec:
     members: of the ensemble.
     distil_steps: steps of a tower that learns from an ensemble.
     width: dimensions of the embedding.
-    hidden: widths of the hidden layers.
+    hidden, bins, dropout: widths of the hidden layers, bins a numeric field, share of their outputs that is
+        left out in training; None chooses by the number of rows (see `sized`).
     rare: a category level seen fewer times in training counts as never seen.
     levels: at most so many levels a field, the most frequent ones.
     statistics_above: a category of more levels also enters by what its levels say about the labels.
@@ -55,8 +63,8 @@ class Spec:
     members: int = 8
     distil_steps: int = 3_000
     width: int = 64
-    hidden: tuple[int, ...] = (128, 128)
-    bins: int = 32
+    hidden: tuple[int, ...] | None = None
+    bins: int | None = None
     rare: int = 3
     levels: int = 10_000
     statistics_above: int = 12
@@ -69,7 +77,7 @@ class Spec:
     batch_size: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    dropout: float = 0.1
+    dropout: float | None = None
     average: float = 0.99
     max_rows: int = 500_000
     seed: int = 7
@@ -83,14 +91,33 @@ class Spec:
         if problems:
             raise SpecError(problems)
         settings: dict[str, Any] = {
-            key: tuple(value) if key == "hidden" else value for key, value in data.items()
+            key: tuple(value) if key == "hidden" and value is not None else value
+            for key, value in data.items()
         }
         return cls(slots=slots, **settings)
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the settings, without the slots, as `from_mapping` reads them."""
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "slots"}
-        return settings | {"hidden": list(self.hidden)}
+        return settings | {"hidden": None if self.hidden is None else list(self.hidden)}
+
+    def sized(self, rows: int) -> Spec:
+        """The same with `hidden`, `bins` and `dropout` settled for so many training rows.
+
+        Fewer than 5,000: [64], 12 and 0.2; more: [128, 128], 32 and 0.1. What was given stays.
+        """
+        chosen = _SIZES[rows < FEW_ROWS]
+        return replace(self, **{key: value for key, value in chosen.items() if getattr(self, key) is None})
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Widths of the hidden layers; where nothing settles them, those for many rows."""
+        return self.hidden or _SIZES[False]["hidden"]
+
+    @property
+    def dropped(self) -> float:
+        """Share of a layer's outputs left out in training; where nothing settles it, that for many rows."""
+        return float(_SIZES[False]["dropout"] if self.dropout is None else self.dropout)
 
 
 # Least and most of each numeric setting, by its type.
@@ -115,11 +142,15 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "max_rows": (int, 10, 1 << 31),
     "seed": (int, 0, (1 << 63) - 1),
 }
+UNSETTLED = ("batch_size", "hidden", "bins", "dropout")
+"""Settings that may be null: the number of training rows then settles them."""
 _KEYS = ("numeric", "body", "hidden", "text_scores", *RANGES)
 
 
 def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
     for key, value in data.items():
+        if key in UNSETTLED and value is None:
+            continue
         if key == "numeric":
             if value not in NUMERIC:
                 yield SpecProblem(
@@ -137,7 +168,7 @@ def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
             near = get_close_matches(str(key), _KEYS, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_KEYS)}"
             yield SpecProblem(str(key), "unknown setting of an embedding", hint)
-        elif not (key == "batch_size" and value is None):
+        else:
             yield from _check_range(key, value)
 
 

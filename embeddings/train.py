@@ -79,6 +79,7 @@ def train(
     """
     rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
     place = device_of(device)
+    spec = spec.sized(rows.count)
     with seeded(spec.seed, place):
         network = Network(spec, encoding, classes, derived).to(place)
         return fit(spec, network, rows.to(place), validation.to(place), on_epoch)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from embeddings.spec import BODIES, NUMERIC, RANGES, Spec
+from embeddings.spec import BODIES, NUMERIC, RANGES, UNSETTLED, Spec
 from engine.project.estimators import INPUTS, MODULES, OWN_KEYS
 from engine.project.reading import (
     CLASSIFIER_KEYS,
@@ -93,15 +93,15 @@ _CLASSIFIER = {
 }  # fmt: skip
 _EMBEDDING = {
     **{
-        name: _number("", low, high, whole=kind is int) if name == "batch_size"
+        name: _number("", low, high, whole=kind is int) if name in UNSETTLED
         else Shape(schema={"type": "integer" if kind is int else "number", "minimum": low, "maximum": high})
         for name, (kind, low, high) in RANGES.items()
     },
     "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
     "body": choice("What teaches the tower that serves.", BODIES, BODIES[0]),
     "text_scores": Shape("Whether a logistic model reads the texts too.", schema={"type": "boolean"}),
-    "hidden": Shape("Widths of the hidden layers.", many=True, least=1,
-                    each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
+    "hidden": Shape("Widths of the hidden layers; by the number of rows if left out.", many=True, least=1,
+                    empty=True, each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
     "without": _names("Fields for the rules alone: the model does not see them."),
 }  # fmt: skip
 _EMBEDDING_KEYS = (*(one.name for one in fields(Spec) if one.name != "slots"), "without")

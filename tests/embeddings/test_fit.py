@@ -77,7 +77,8 @@ def test_many_columns_have_fewer_bins() -> None:
     """Above sixty numeric columns the bins are halved."""
     names = [f"x{i}" for i in range(61)]
     data = pa.table({name: np.linspace(0, 1, 500) for name in names})
-    encoding = fit_encoding(Spec(slots=tuple(Slot(name, "number") for name in names)), data)
+    slots = tuple(Slot(name, "number") for name in names)
+    encoding = fit_encoding(Spec(slots=slots, bins=32), data)
     assert {len(number.edges) for number in encoding.numbers} == {17}
 
 

@@ -23,6 +23,17 @@ def test_settings_are_written_as_they_are_read() -> None:
     assert Spec.from_mapping(spec.to_mapping()) == spec
 
 
+def test_the_number_of_rows_settles_what_was_left_open() -> None:
+    """Few rows get a smaller network; what was given stays, and what is settled stays settled."""
+    open_, given = Spec(), Spec.from_mapping({"hidden": [8], "bins": 5, "dropout": 0.0})
+    few, many = open_.sized(4_999), open_.sized(5_000)
+    assert (few.hidden, few.bins, few.dropout) == ((64,), 12, 0.2)
+    assert (many.hidden, many.bins, many.dropout) == ((128, 128), 32, 0.1)
+    assert given.sized(10) == given.sized(10_000) == given
+    assert few.sized(10_000) == few
+    assert Spec.from_mapping({"hidden": None, "bins": None, "dropout": None}) == open_
+
+
 def test_every_problem_is_listed() -> None:
     """One error holds all problems, in the order of the settings, with what to try."""
     with pytest.raises(SpecError) as raised:
@@ -51,7 +62,7 @@ def test_every_problem_is_listed() -> None:
     ]
 
 
-@pytest.mark.parametrize("hidden", [[0], [True], "128", [1] * 9, [4097], None])
+@pytest.mark.parametrize("hidden", [[0], [True], "128", [1] * 9, [4097], {}])
 def test_layers_have_sound_widths(hidden: object) -> None:
     """One to eight layers of 1 to 4096."""
     with pytest.raises(SpecError, match="hidden"):
