@@ -55,7 +55,7 @@ def _before_and_after(given: Case) -> tuple[Judged, Judged]:
         given.rows.take(at) for at in (given.parts.train, given.parts.validation, given.parts.test)
     )
     embedded, _, _ = embed_rows(given.project, training, validation, lambda _, __: None)
-    ran = candidates_of(given.project, "score", embedded, training.codes, validation.codes)
+    ran = candidates_of(given.project, "score", embedded, training, validation)
     chosen = choose(ran).chosen
     inputs = embedded.encoding.batch(test.fields)
     codes = test.codes["truth"]

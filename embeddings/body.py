@@ -45,11 +45,15 @@ def train_body(
     validation_targets: Mapping[str, np.ndarray],
     *,
     derived: Derived | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
+    validation_weights: Mapping[str, np.ndarray] | None = None,
     device: str = "auto",
     on_step: OnStep | None = None,
 ) -> Body:
     """Train as `spec.body` says. Arguments and errors are those of `train`; deterministic on the CPU."""
-    rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
+    rows, validation, classes = prepared(
+        spec, inputs, targets, validation_inputs, validation_targets, weights, validation_weights
+    )
     place = device_of(device)
     spec = spec.sized(rows.count)
     tell = on_step or _silent
@@ -103,7 +107,13 @@ def teach(
 def paired_gain(network: torch.nn.Module, other: torch.nn.Module, rows: Rows) -> tuple[float, float]:
     """How much less the other's loss is, a row and label, and the standard error of that."""
     ours, theirs = row_losses(network, rows), row_losses(other, rows)
-    gains = torch.cat([(ours[label] - theirs[label])[codes >= 0] for label, codes in rows.targets.items()])
+    one = torch.ones(rows.count)
+    gains = torch.cat(
+        [
+            ((ours[label] - theirs[label]) * rows.weights.get(label, one))[codes >= 0]
+            for label, codes in rows.targets.items()
+        ]
+    )
     return float(gains.mean()), float(gains.std()) / max(1, len(gains)) ** 0.5
 
 

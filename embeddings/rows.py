@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,18 +17,34 @@ MISSING = -1
 
 @dataclass(frozen=True)
 class Rows:
-    """n rows: `inputs` as `Encoding.batch` gives them, `targets` class codes `(n,)` int64 by label."""
+    """n rows: `inputs` as `Encoding.batch` gives them, `targets` class codes `(n,)` int64 by label.
+
+    `weights` `(n,)` float32 say how much a row counts, for the labels that have weights.
+    """
 
     inputs: dict[str, Tensor]
     targets: dict[str, Tensor]
     count: int
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], what: str) -> Rows:
-        """Take arrays as rows. Raises `TrainingError` if there are none, or they are not equally long."""
+    def of(
+        cls,
+        inputs: Mapping[str, np.ndarray],
+        targets: Mapping[str, np.ndarray],
+        what: str,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> Rows:
+        """Take arrays as rows.
+
+        Raises `TrainingError` if there are none, they are not equally long, or a weight is no number from 0
+        on. Weights are scaled so that those of known labels are 1 on average.
+        """
         if not inputs or not targets:
             raise TrainingError(f"{what} needs at least one input and one label")
-        lengths = {name: len(array) for name, array in [*inputs.items(), *targets.items()]}
+        weights = weights or {}
+        pairs = [*inputs.items(), *targets.items(), *((f"weights of {k}", v) for k, v in weights.items())]
+        lengths = {name: len(array) for name, array in pairs}
         count = next(iter(lengths.values()))
         if set(lengths.values()) != {count}:
             raise TrainingError(f"{what} arrays differ in length: {lengths}")
@@ -44,6 +60,10 @@ class Rows:
             {name: torch.tensor(array) for name, array in inputs.items()},
             {label: torch.from_numpy(array) for label, array in codes.items()},
             count,
+            {
+                label: _scaled(array, codes[label], f"{what} label '{label}'")
+                for label, array in weights.items()
+            },
         )
 
     @property
@@ -56,6 +76,7 @@ class Rows:
             {name: tensor.to(device) for name, tensor in self.inputs.items()},
             {label: tensor.to(device) for label, tensor in self.targets.items()},
             self.count,
+            {label: tensor.to(device) for label, tensor in self.weights.items()},
         )
 
     def take(self, at: Tensor) -> Rows:
@@ -64,7 +85,16 @@ class Rows:
             {name: tensor[at] for name, tensor in self.inputs.items()},
             {label: tensor[at] for label, tensor in self.targets.items()},
             len(at),
+            {label: tensor[at] for label, tensor in self.weights.items()},
         )
+
+    def mean(self, label: str, losses: Tensor) -> Tensor:
+        """The mean of `(n,)` losses over the rows whose label is known, by their weights."""
+        known = self.targets[label] > MISSING
+        if label not in self.weights:
+            return losses[known].mean()
+        weights = self.weights[label][known]
+        return (losses[known] * weights).sum() / weights.sum().clamp(min=1e-12)
 
     def sampled(self, most: int, seed: int) -> Rows:
         """At most so many rows, drawn without replacement and kept in order."""
@@ -77,3 +107,10 @@ class Rows:
         """Rows whose label is known."""
         known: int = (self.targets[label] > MISSING).sum().item()
         return known
+
+
+def _scaled(weights: np.ndarray, codes: np.ndarray, what: str) -> Tensor:
+    known = codes > MISSING
+    if not (np.isfinite(weights[known]).all() and (weights[known] >= 0).all() and weights[known].sum() > 0):
+        raise TrainingError(f"{what}: weights are finite numbers from 0 on, and not all are 0")
+    return torch.from_numpy((np.where(known, weights, 0) / weights[known].mean()).astype(np.float32))

@@ -56,6 +56,8 @@ def train(
     validation_targets: Mapping[str, np.ndarray],
     *,
     derived: Derived | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
+    validation_weights: Mapping[str, np.ndarray] | None = None,
     device: str = "auto",
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
@@ -68,6 +70,7 @@ def train(
     ----------
     inputs, validation_inputs: as `encoding.batch` gives them, n rows.
     targets, validation_targets: class codes `(n,)` int64 by label, -1 where the label is missing.
+    weights, validation_weights: how much a row counts `(n,)` float64, for the labels that have weights.
     derived: what the columns `derived` of the inputs are, where they have such.
     device: `auto` takes a GPU where there is one; else a name that torch knows.
     on_epoch: called after each pass with its number, the most there can be, training loss, validation loss.
@@ -77,7 +80,9 @@ def train(
     TrainingError: no label, a label without a known row, arrays that do not fit, a device that is not
         there, or a loss that is no longer finite.
     """
-    rows, validation, classes = prepared(spec, inputs, targets, validation_inputs, validation_targets)
+    rows, validation, classes = prepared(
+        spec, inputs, targets, validation_inputs, validation_targets, weights, validation_weights
+    )
     place = device_of(device)
     spec = spec.sized(rows.count)
     with seeded(spec.seed, place):
@@ -91,10 +96,12 @@ def prepared(
     targets: Mapping[str, np.ndarray],
     validation_inputs: Mapping[str, np.ndarray],
     validation_targets: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray] | None = None,
+    validation_weights: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Rows, Rows, dict[str, int]]:
     """Training rows, at most `max_rows` of them, validation rows, and the classes of each label."""
-    rows = Rows.of(inputs, targets, "training").sampled(spec.max_rows, spec.seed)
-    validation = Rows.of(validation_inputs, validation_targets, "validation")
+    rows = Rows.of(inputs, targets, "training", weights).sampled(spec.max_rows, spec.seed)
+    validation = Rows.of(validation_inputs, validation_targets, "validation", validation_weights)
     return rows, validation, _classes(rows, validation)
 
 
@@ -138,11 +145,9 @@ def embed(network: Network, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def judge(network: nn.Module, rows: Rows) -> float:
-    """Mean over labels of the mean loss over rows, in nats; a label without a known row takes no part."""
+    """Mean over labels of the mean loss by weight, in nats; a label without a known row takes no part."""
     losses = row_losses(network, rows)
-    means = [
-        float(loss[rows.targets[label] >= 0].mean()) for label, loss in losses.items() if rows.known(label)
-    ]
+    means = [float(rows.mean(label, loss)) for label, loss in losses.items() if rows.known(label)]
     return sum(means) / len(means)
 
 
@@ -165,11 +170,19 @@ def _step(network: nn.Module, optimizer: torch.optim.Optimizer, rows: Rows) -> T
     losses = []
     for label, logits in network(forget_some(network.fields, rows.inputs)).items():
         target = rows.targets[label]
+        weights = rows.weights.get(label)
         if logits.ndim == 3:  # each member of an ensemble learns on its own
-            target = target[:, None].expand(logits.shape[:2]).flatten()
+            members = logits.shape[:2]
+            target = target[:, None].expand(members).flatten()
+            weights = None if weights is None else weights[:, None].expand(members).flatten()
             logits = logits.flatten(0, 1)
-        loss = functional.cross_entropy(logits, target, ignore_index=-1, reduction="sum")
-        losses.append(loss / (target >= 0).sum().clamp(min=1))
+        known = (target >= 0).sum().clamp(min=1)
+        if weights is None:
+            loss = functional.cross_entropy(logits, target, ignore_index=-1, reduction="sum")
+        else:
+            # Divided by rows, not by weights: a batch of heavy rows is to move more than one of light rows.
+            loss = functional.cross_entropy(logits, target, ignore_index=-1, reduction="none") @ weights
+        losses.append(loss / known)
     loss = torch.stack(losses).mean()
     loss.backward()
     optimizer.step()

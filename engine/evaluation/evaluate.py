@@ -111,7 +111,9 @@ def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source:
         label=label,
         acted=tuple(acted),
         ways=judged,
-        classifiers=judge_classifiers(runtime.model.classifiers, runtime.model.scores, scores, rows.codes),
+        classifiers=judge_classifiers(
+            runtime.model.classifiers, runtime.model.scores, scores, rows.codes, rows.weights
+        ),
         rules=tuple(judge_rules(runtime.rules, decided, ways["model"].outcome, positive)),
         warnings=rows.warnings,
         problems=rows.problems,

@@ -79,13 +79,15 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
             str(one["kind"]),
             _count(one["rows"]),
             _number(one.get("auc"), 4),
+            _number(one.get("average_precision"), 4),
             _number(one.get("log_loss"), 4),
             _number(one.get("brier"), 4),
             _share(one.get("accuracy")),
         )
         for name, one in evaluation.get("classifiers", {}).items()
     )
-    return Table("scores", ("classifier", "kind", "rows", "AUC", "log-loss", "Brier", "accuracy"), rows)
+    header = ("classifier", "kind", "rows", "AUC", "avg precision", "log-loss", "Brier", "accuracy")
+    return Table("scores", header, rows)
 
 
 def _rules(evaluation: Mapping[str, Any]) -> Table:

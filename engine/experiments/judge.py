@@ -46,11 +46,12 @@ def judge(
 
     label: whose classifiers count for log-loss and AUC; all of them, equally, where None.
 
-    Log-loss is of calibrations fitted without the row, AUC is of margins. Value is of the decisions that the
-    bundle makes of these rows, which its calibration has seen.
+    Log-loss is of calibrations fitted without the row and goes by the label's weights; AUC is of margins, and
+    of rows alike. Value is of the decisions that the bundle makes of these rows, which its calibration has
+    seen.
     """
     counted = [
-        (one, validation.codes[spec.label], len(class_names(project.labels[spec.label])))
+        (one, _counting(validation, spec.label), len(class_names(project.labels[spec.label])))
         for name, spec in project.classifiers.items()
         for one in [chosen[name]]
         if label in (None, spec.label)
@@ -65,6 +66,11 @@ def judge(
         values, valid = worth
         rows["value_per_row"] = _spread(values[valid], valid)
     return Judged(rows)
+
+
+def _counting(validation: Labelled, label: str) -> np.ndarray:
+    """Class codes, missing where a row does not count for the label: `(n,)` int64."""
+    return np.where(validation.counted(label), validation.codes[label], MISSING)
 
 
 def _mean(each: list[Floats]) -> Floats:

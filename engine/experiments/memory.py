@@ -64,7 +64,7 @@ def embedding_key(
         fields=project.schema.to_json(),
         id=project.id,
         labels=[
-            [name, label.column, label.positive, list(label.classes)]
+            [name, label.column, label.positive, list(label.classes), label.weight]
             for name, label in project.labels.items()
         ],
         embedding=project.embedding.to_mapping(),

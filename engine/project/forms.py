@@ -65,6 +65,7 @@ _LABEL = {
     "positive": Shape("The value that means yes; every other means no.",
                       schema={"type": ["string", "number", "boolean", "null"]}),
     "classes": _names("Three or more values: the label has several classes."),
+    "weight": _name("A column of numbers from 0 on: how much a row counts."),
 }  # fmt: skip
 _OWN = {
     "name": Shape("What it is called in reports.", schema={"type": "string", "pattern": r"\S"}),

@@ -36,7 +36,7 @@ KEYS = ("name", "id", "fields", "event_time", "outcomes", "labels", "embedding",
         "split", "data", "evaluation")  # fmt: skip
 KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
          "nearest-neighbours")  # fmt: skip
-LABEL_KEYS = ("column", "positive", "classes")
+LABEL_KEYS = ("column", "positive", "classes", "weight")
 CLASSIFIER_KEYS = ("label", "candidates", "adverse", "reasons")
 SPLIT_KEYS = ("by", "field", "validation", "test", "seed")
 SPLITS = ("random", "time", "order", "group")
@@ -139,7 +139,10 @@ def _labels(form: Form, top: Mapping[str, Any], schema: Schema | None) -> dict[s
             form.note((*path, "positive"), "give 'positive' (yes or no) or 'classes' (several), not both")
         elif "classes" in body and len(classes) < 3:
             form.note((*path, "classes"), "at least three classes are needed", "for two, use 'positive'")
-        labels[name] = Label(name, column, positive, classes)
+        weight = form.name((*path, "weight"), body) or None
+        if weight == column:
+            form.note((*path, "weight"), f"'{weight}' is the label itself", "name a column of numbers")
+        labels[name] = Label(name, column, positive, classes, weight)
     return labels
 
 

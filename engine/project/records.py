@@ -19,6 +19,7 @@ from rules.policy import Policy
 class Label:
     """What a classifier learns: a column, and which of its values mean what.
 
+    `weight` names a column that says how much a row counts, in training and in the classifier's figures.
     Binary: `positive` is the value (text, number or bool) that means yes; everything else present means no.
     Multi-class: `classes` lists the values as text, in order. An absent value is a missing label in both.
     """
@@ -27,6 +28,7 @@ class Label:
     column: str
     positive: str | int | float | bool | None = True
     classes: tuple[str, ...] = ()
+    weight: str | None = None
 
     @property
     def binary(self) -> bool:

@@ -33,7 +33,7 @@ from engine.training.reuse import (
 )
 from engine.training.rows import Labelled, read_labelled
 from engine.training.split import Parts, split_rows
-from engine.training.targets import MISSING, check_codes, class_names, values_shown
+from engine.training.targets import check_codes, class_names, values_shown
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -175,14 +175,15 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
     for part, chosen in (("training", parts.train), ("validation", parts.validation)):
         for name, label in project.labels.items():
             counts = np.bincount(
-                rows.codes[name][chosen][rows.codes[name][chosen] != MISSING],
+                rows.codes[name][chosen][rows.counted(name)[chosen]],
                 minlength=len(class_names(label)),
             )
             if counts.min() == 0:
                 absent = class_names(label)[int(counts.argmin())]
+                weighty = " with a weight above 0" if label.weight else ""
                 raise InputError(
-                    f"{source}: label '{name}': no {part} row is of class '{absent}' after the split by "
-                    f"{project.split.by}; give more rows, or change 'split' in project.yaml"
+                    f"{source}: label '{name}': no {part} row{weighty} is of class '{absent}' after the "
+                    f"split by {project.split.by}; give more rows, or change 'split' in project.yaml"
                 )
     judged = {"validation": parts.validation, "test": parts.test}
     repeats = warnings_of(rows.fields, parts.train, judged)

@@ -41,12 +41,16 @@ class Calibration:
         return _softmax(logits)
 
 
-def fit_calibration(margins: np.ndarray, codes: np.ndarray) -> Calibration:
+def fit_calibration(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> Calibration:
     """Minimise the log-loss of `(n, 1)` or `(n, classes)` margins against `(n,)` class codes.
 
-    A classifier that leans the wrong way gets slope 0: it then says the class rates and nothing else.
+    `weights` `(n,)` say how much each row counts, 1 on average. A classifier that leans the wrong way gets
+    slope 0: it then says the class rates and nothing else.
     """
-    return _fit_sigmoid(margins[:, 0], codes) if margins.shape[1] == 1 else _fit_temperature(margins, codes)
+    counted = np.ones(len(codes)) if weights is None else weights
+    if margins.shape[1] == 1:
+        return _fit_sigmoid(margins[:, 0], codes, counted)
+    return _fit_temperature(margins, codes, counted)
 
 
 def log_losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -56,59 +60,67 @@ def log_losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return losses
 
 
-Fit = Callable[[np.ndarray, np.ndarray], Calibration]
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], Calibration]
 
 
 def cross_fitted_losses(
-    margins: np.ndarray, codes: np.ndarray, seed: int, fit: Fit = fit_calibration
+    margins: np.ndarray,
+    codes: np.ndarray,
+    seed: int,
+    fit: Fit = fit_calibration,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Log-loss of each row under a calibration fitted without it: `(n,)` float64."""
+    """Log-loss of each row, times its weight, under a calibration fitted without it: `(n,)` float64."""
     losses = np.empty(len(codes))
+    counted = np.ones(len(codes)) if weights is None else weights
     fold = _folds(codes, seed)
     for number in range(fold.max() + 1):
         out = fold == number
-        fitted = fit(margins[~out], codes[~out])
-        losses[out] = log_losses(fitted.probabilities(margins[out]), codes[out])
+        fitted = fit(margins[~out], codes[~out], counted[~out])
+        losses[out] = log_losses(fitted.probabilities(margins[out]), codes[out]) * counted[out]
     return losses
 
 
 def best_calibration(
-    margins: np.ndarray, codes: np.ndarray, seed: int, *, stepped: bool
+    margins: np.ndarray, codes: np.ndarray, seed: int, *, stepped: bool, weights: np.ndarray | None = None
 ) -> tuple[Calibration, np.ndarray]:
-    """The calibration of least cross-fitted loss, and those losses `(n,)`.
+    """The calibration of least cross-fitted loss, and those losses `(n,)`, each times its row's weight.
 
     None is taken where the sigmoid (or the temperature) is no better on rows that it was not fitted on. With
     `stepped`, steps are tried as well; they are taken only where they gain more than one standard error, for
     they give many rows the same score.
     """
-    plain = np.asarray(log_losses(NONE.probabilities(margins), codes))
-    losses = cross_fitted_losses(margins, codes, seed)
-    found = fit_calibration(margins, codes)
+    counted = np.ones(len(codes)) if weights is None else weights
+    plain = log_losses(NONE.probabilities(margins), codes) * counted
+    losses = cross_fitted_losses(margins, codes, seed, weights=counted)
+    found = fit_calibration(margins, codes, counted)
     if not losses.mean() < plain.mean():
         found, losses = NONE, plain
     if stepped and margins.shape[1] == 1 and np.isfinite(margins).all():
-        gained = losses - (other := cross_fitted_losses(margins, codes, seed, fit_steps))
+        gained = losses - (other := cross_fitted_losses(margins, codes, seed, fit_steps, counted))
         if gained.mean() > gained.std() / np.sqrt(len(gained)):
-            return fit_steps(margins, codes), other
+            return fit_steps(margins, codes, counted), other
     return found, losses
 
 
-def fit_steps(margins: np.ndarray, codes: np.ndarray) -> Calibration:
+def fit_steps(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> Calibration:
     """Isotonic regression of `(n, 1)` margins, drawn to the class rate by one row, in 64 steps at most."""
     from sklearn.isotonic import IsotonicRegression
 
-    model = IsotonicRegression(out_of_bounds="clip").fit(margins[:, 0], codes)
+    counted = np.ones(len(codes)) if weights is None else weights
+    model = IsotonicRegression(out_of_bounds="clip").fit(margins[:, 0], codes, counted)
     at, level = model.X_thresholds_, model.y_thresholds_
     # One more row of the class rate for each level: none says never or always.
-    levels, rows = np.unique(model.predict(margins[:, 0]), return_counts=True)
+    levels, place = np.unique(model.predict(margins[:, 0]), return_inverse=True)
+    rows = np.bincount(place, counted)
     own = rows[np.clip(np.searchsorted(levels, level), 0, len(rows) - 1)]
-    level = np.maximum.accumulate((level * own + codes.mean()) / (own + 1))
+    level = np.maximum.accumulate((level * own + np.average(codes, weights=counted)) / (own + 1))
     if len(at) > MOST_STEPS:
         kept = np.unique(np.linspace(0, len(at) - 1, MOST_STEPS).round().astype(int))
         at, level = at[kept], level[kept]
     apart = np.concatenate([[True], np.diff(at) > _LEAST_STEP * max(1.0, float(np.abs(at).max()))])
     if apart.sum() < 2:
-        return fit_calibration(margins, codes)
+        return fit_calibration(margins, codes, counted)
     return Calibration(1.0, 0.0, tuple(zip(at[apart].tolist(), level[apart].tolist(), strict=True)))
 
 
@@ -125,10 +137,10 @@ def _folds(codes: np.ndarray, seed: int) -> np.ndarray:
     return fold
 
 
-def _fit_sigmoid(margin: np.ndarray, codes: np.ndarray) -> Calibration:
+def _fit_sigmoid(margin: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> Calibration:
     """Damped Newton steps on Platt's smoothed targets, (N₊+1)/(N₊+2) and 1/(N₋+2)."""
-    positives = int(codes.sum())
-    negatives = len(codes) - positives
+    positives = float((codes * weights).sum())
+    negatives = float(weights.sum()) - positives
     target = np.where(codes == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     prior = float(np.log((positives + 1) / (negatives + 1)))
     scale = float(np.std(margin))
@@ -139,27 +151,28 @@ def _fit_sigmoid(margin: np.ndarray, codes: np.ndarray) -> Calibration:
 
     def loss(at: np.ndarray) -> float:
         logits = design @ at
-        return float(np.mean(np.logaddexp(0.0, logits) - target * logits))
+        return float(np.mean(weights * (np.logaddexp(0.0, logits) - target * logits)))
 
-    weights, best = np.array([1.0, prior]), np.inf
+    line, best = np.array([1.0, prior]), np.inf
     for _ in range(100):
-        probability = _sigmoid(design @ weights)
-        gradient = design.T @ (probability - target)
-        curvature = (design * (probability * (1 - probability))[:, None]).T @ design + 1e-9 * np.eye(2)
+        probability = _sigmoid(design @ line)
+        gradient = design.T @ (weights * (probability - target))
+        spread = weights * probability * (1 - probability)
+        curvature = (design * spread[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        while (now := loss(weights - step)) > loss(weights) and np.abs(step).max() > 1e-12:
+        while (now := loss(line - step)) > loss(line) and np.abs(step).max() > 1e-12:
             step = step / 2
-        weights = weights - step
+        line = line - step
         if best - now < 1e-13:
             break
         best = now
-    slope = float(weights[0]) / scale
+    slope = float(line[0]) / scale
     if slope <= 0.0:
         return Calibration(0.0, prior)
-    return Calibration(slope, float(weights[1]) - slope * float(margin.mean()))
+    return Calibration(slope, float(line[1]) - slope * float(margin.mean()))
 
 
-def _fit_temperature(margins: np.ndarray, codes: np.ndarray) -> Calibration:
+def _fit_temperature(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> Calibration:
     """Newton steps in the slope s, from d/ds = E_p[margin] − own margin and d²/ds² = Var_p[margin]."""
     centred = margins - margins.max(axis=1, keepdims=True)
     own = centred[np.arange(len(codes)), codes]
@@ -168,8 +181,8 @@ def _fit_temperature(margins: np.ndarray, codes: np.ndarray) -> Calibration:
     for _ in range(100):
         probability = _softmax(slope * centred)
         mean = (probability * centred).sum(axis=1)
-        gradient = float((mean - own).mean())
-        curvature = float(((probability * centred**2).sum(axis=1) - mean**2).mean())
+        gradient = float((weights * (mean - own)).mean())
+        curvature = float((weights * ((probability * centred**2).sum(axis=1) - mean**2)).mean())
         low, high = (low, slope) if gradient > 0 else (slope, high)
         proposed = slope - gradient / max(curvature, 1e-12)
         following = proposed if low < proposed < high else (low + high) / 2

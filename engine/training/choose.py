@@ -36,12 +36,14 @@ NEGLIGIBLE = 1e-4  # nats a row: where every kind is all but perfect, standard e
 @dataclass(frozen=True)
 class Rows:
     """What one classifier learns from and is judged on: embeddings `(n, width)` float32, class codes `(n,)`
-    int64; and what the embedding was made from, for the baseline that reads the fields themselves.
+    int64; what the embedding was made from, for the baseline that reads the fields themselves; and how much
+    each row counts `(n,)` float64, 1 on average, where the label has weights.
     """
 
     embedding: np.ndarray
     codes: np.ndarray
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ Recall = Callable[[str, Callable[[], "Candidate"]], "Candidate"]
 class Candidate:
     """One kind at its best setting, judged on validation rows; `refused` says why it cannot be chosen.
 
-    losses: of each row, under a calibration fitted without it: `(n,)` float64.
+    losses: of each row, under a calibration fitted without it, times its weight: `(n,)` float64.
     margins: what scikit-learn gives for the rows, before calibration: `(n, margins)` float64.
     """
 
@@ -134,16 +136,16 @@ def run_candidates(
 
     @cache
     def guide() -> np.ndarray:
-        return importance(train.embedding, train.codes)
+        return importance(train.embedding, train.codes, train.weights)
 
     def baseline() -> Candidate:
         assert encoding is not None  # noqa: S101 — asked for only where there is one
-        raw = fit_raw(encoding, train.inputs, train.codes, seed)
+        raw = fit_raw(encoding, train.inputs, train.codes, seed, train.weights)
         return _exported(_best_of(raw, validation, seed), validation, classes)
 
     def fitted(kind: str) -> Candidate:
-        weights = np.zeros(0) if kind in STRENGTHS else guide()  # those need none, and it takes a while
-        fits = fit_kind(kind, train.embedding, train.codes, weights, seed)
+        stretch = np.zeros(0) if kind in STRENGTHS else guide()  # those need none, and it takes a while
+        fits = fit_kind(kind, train.embedding, train.codes, stretch, seed, train.weights)
         return _exported(_best_of(fits, validation, seed), validation, classes)
 
     # One thread: on few cores the libraries' threads wait for each other ten times as long as they work, and
@@ -242,7 +244,9 @@ def _judged(fitted: AnyFitted, validation: Rows, seed: int) -> Candidate:
     # Steps give ties, which cost a weighted sum its order and a tree or a product of curves nothing.
     stepped = fitted.kind not in LINEAR and fitted.kind != RAW
     margins = margins_of(fitted, validation)
-    calibration, losses = best_calibration(margins, validation.codes, seed, stepped=stepped)
+    calibration, losses = best_calibration(
+        margins, validation.codes, seed, stepped=stepped, weights=validation.weights
+    )
     return Candidate(fitted.kind, fitted, calibration, losses, margins)
 
 

@@ -94,42 +94,50 @@ class Fitted:
 
 
 def fit_kind(
-    kind: str, embedding: np.ndarray, codes: np.ndarray, guide: np.ndarray, seed: int
+    kind: str,
+    embedding: np.ndarray,
+    codes: np.ndarray,
+    guide: np.ndarray,
+    seed: int,
+    weights: np.ndarray | None = None,
 ) -> Iterator[Fitted]:
     """Fit every variant of a kind on training rows: one a strength, or one a view's size and a depth.
 
     `embedding` `(n, width)` float32; `codes` `(n,)` int64 with every class present; `guide` `(width,)`
-    float64 says how much each standardised dimension matters to the label (see `importance`).
+    float64 says how much each standardised dimension matters to the label (see `importance`); `weights`
+    `(n,)` how much each row counts, 1 on average. LDA and neighbours take none: they see rows alike.
     """
     rows = embedding.astype(np.float64)
     if kind in {"logistic", "linear-svm"}:
-        yield from _linear(kind, rows, codes, seed)
+        yield from _linear(kind, rows, codes, seed, weights)
         return
     for directions in DIRECTIONS[: 1 + int(np.searchsorted(DIRECTIONS, rows.shape[1]))]:
         view = low_dimensional_view(rows, guide, min(directions, rows.shape[1]))
         seen = view.transform(rows)
         if kind == "naive-bayes":
-            yield Fitted(kind, view, GaussianNB().fit(seen, codes), {"directions": seen.shape[1]})
+            yield Fitted(kind, view, GaussianNB().fit(seen, codes, weights), {"directions": seen.shape[1]})
         elif kind == "lda":
             # Shrunken (Ledoit and Wolf 2004), so that directions that hardly vary are not blown up.
             model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(seen, codes)
             yield Fitted(kind, view, model, {"directions": seen.shape[1]})
         elif kind == "nearest-centroid":
-            centres = np.stack([seen[codes == code].mean(axis=0) for code in np.unique(codes)])
+            own = [codes == code for code in np.unique(codes)]
+            counted = np.ones(len(codes)) if weights is None else weights
+            centres = np.stack([np.average(seen[at], axis=0, weights=counted[at]) for at in own])
             yield Fitted(kind, view, Centroids(centres), {"directions": seen.shape[1]})
         elif kind == "tree":
-            yield from _trees(view, seen, codes, seed)
+            yield from _trees(view, seen, codes, seed, weights)
         elif kind == "nearest-neighbours":
             yield _neighbours(view, seen, codes, seed)
         else:
             raise ValueError(f"unknown kind of classifier '{kind}'; known: {', '.join(KINDS)}")
 
 
-def importance(embedding: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def importance(embedding: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Weight of each standardised dimension in a strongly regularised logistic model: `(width,)` float64."""
     scaled = StandardScaler().fit_transform(embedding.astype(np.float64))
-    weights = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes).coef_
-    lengths: np.ndarray = np.linalg.norm(weights, axis=0)
+    model = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes, weights)
+    lengths: np.ndarray = np.linalg.norm(model.coef_, axis=0)
     return lengths
 
 
@@ -146,21 +154,26 @@ def low_dimensional_view(rows: np.ndarray, guide: np.ndarray, directions: int) -
     return Pipeline([("stretch", scaler), ("directions", components)])
 
 
-def _linear(kind: str, rows: np.ndarray, codes: np.ndarray, seed: int) -> Iterator[Fitted]:
+def _linear(
+    kind: str, rows: np.ndarray, codes: np.ndarray, seed: int, weights: np.ndarray | None
+) -> Iterator[Fitted]:
     view = StandardScaler().fit(rows)
     seen = view.transform(rows)
     for strength in STRENGTHS[kind]:
         if kind == "logistic":
-            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(seen, codes)
+            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100)
+            model.fit(seen, codes, weights)
         else:
             kept = sample(codes, MOST_SVM_ROWS, seed)
             model = LinearSVC(C=strength, dual=False, random_state=seed, max_iter=2_000).fit(
-                seen[kept], codes[kept]
+                seen[kept], codes[kept], None if weights is None else weights[kept]
             )
         yield Fitted(kind, view, model, {"C": strength})
 
 
-def _trees(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> Iterator[Fitted]:
+def _trees(
+    view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int, weights: np.ndarray | None
+) -> Iterator[Fitted]:
     leaf = max(5, min(200, len(codes) // 500))
     for depth in DEPTHS:
         model = DecisionTreeClassifier(
@@ -169,7 +182,7 @@ def _trees(view: Pipeline, seen: np.ndarray, codes: np.ndarray, seed: int) -> It
         yield Fitted(
             "tree",
             view,
-            model.fit(seen, codes),
+            model.fit(seen, codes, weights),
             {"directions": seen.shape[1], "depth": depth},
             floor=0.5 / leaf,
         )

@@ -38,7 +38,7 @@ from engine.training.references import reference_part
 from engine.training.reuse import canonical_json
 from engine.training.rows import Labelled
 from engine.training.split import Parts
-from engine.training.targets import MISSING, class_names
+from engine.training.targets import class_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,16 +117,11 @@ def learn(
     for place, spec_of in enumerate(project.classifiers.values()):
         progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
         candidates[spec_of.name] = candidates_of(
-            project,
-            spec_of.name,
-            embedded,
-            training.codes,
-            validation.codes,
-            partial(kept.candidate, spec_of.label),
+            project, spec_of.name, embedded, training, validation, partial(kept.candidate, spec_of.label)
         )
     progress("joining embedding and classifiers", 0.93)
-    codes = {name: validation.codes[spec.label] for name, spec in project.classifiers.items()}
-    choices, model, pad = _fused(project, candidates, embedded, codes)
+    counted = {name: validation.counted(spec.label) for name, spec in project.classifiers.items()}
+    choices, model, pad = _fused(project, candidates, embedded, counted)
     references = reference_part(
         embedded.encoding,
         embedded.train_inputs,
@@ -168,6 +163,8 @@ def embed_rows(
         with_derived(validation_inputs, derived),
         validation.codes,
         derived=derived,
+        weights=training.weights,
+        validation_weights=validation.weights,
         on_step=_stages(progress),
     )
     encoder = export_onnx(body.trained, encoding)
@@ -227,16 +224,16 @@ def candidates_of(
     project: Project,
     name: str,
     embedded: Embedded,
-    codes: Mapping[str, np.ndarray],
-    validation_codes: Mapping[str, np.ndarray],
+    training: Labelled,
+    validation: Labelled,
     recall: Recall = lambda _, make: make(),
 ) -> list[Candidate]:
-    """Every candidate for one classifier, fitted and judged; `codes` by label, of the embedded rows."""
+    """Every candidate for one classifier, fitted and judged on the embedded rows."""
     spec = project.classifiers[name]
     return run_candidates(
         spec.candidates,
-        _labelled(embedded.train, embedded.train_inputs, codes[spec.label]),
-        _labelled(embedded.validation, embedded.inputs, validation_codes[spec.label]),
+        _labelled(embedded.train, embedded.train_inputs, training, spec.label),
+        _labelled(embedded.validation, embedded.inputs, validation, spec.label),
         len(class_names(project.labels[spec.label])),
         project.split.seed,
         embedded.encoding,
@@ -244,18 +241,22 @@ def candidates_of(
     )
 
 
-def _labelled(embedding: np.ndarray, inputs: Inputs, codes: np.ndarray) -> Rows:
-    known = codes != MISSING
-    if known.all():
-        return Rows(embedding, codes, inputs)
-    return Rows(embedding[known], codes[known], {name: array[known] for name, array in inputs.items()})
+def _labelled(embedding: np.ndarray, inputs: Inputs, labelled: Labelled, label: str) -> Rows:
+    """The rows that count: their label is known, and their weight is not 0."""
+    codes, weights = labelled.codes[label], labelled.weights.get(label)
+    counted = labelled.counted(label)
+    if not counted.all():
+        embedding, codes = embedding[counted], codes[counted]
+        inputs = {name: array[counted] for name, array in inputs.items()}
+        weights = None if weights is None else weights[counted]
+    return Rows(embedding, codes, inputs, None if weights is None else weights / weights.mean())
 
 
 def _fused(
     project: Project,
     candidates: dict[str, list[Candidate]],
     embedded: Embedded,
-    codes: Mapping[str, np.ndarray],
+    counted: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, Choice], bytes, bool]:
     """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
 
@@ -265,7 +266,7 @@ def _fused(
         choices = {name: _choose(name, of) for name, of in candidates.items()}
         heads = [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
         model = fuse(embedded.encoder, heads)
-        refused, pad = _faults(model, choices, [head.scores for head in heads], embedded, codes)
+        refused, pad = _faults(model, choices, [head.scores for head in heads], embedded, counted)
         if not refused:
             return choices, model, pad
         for name, reason in refused.items():
@@ -284,11 +285,11 @@ def _faults(
     choices: Mapping[str, Choice],
     widths: Sequence[int],
     embedded: Embedded,
-    codes: Mapping[str, np.ndarray],
+    counted: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, str], bool]:
     """Classifiers whose scores differ from scikit-learn's or between batches, with the reason.
 
-    `codes` of the validation rows by classifier: scikit-learn's scores are of those with a label.
+    `counted` `(n,)` bool by classifier: the validation rows that scikit-learn's scores are of.
     """
     scores = run_graph(model, "scores", embedded.inputs)
     unsteady, pad = unsteady_columns(model, _first(embedded.inputs, STEADY_ROWS))
@@ -297,8 +298,7 @@ def _faults(
     for (name, choice), width in zip(choices.items(), widths, strict=True):
         columns = range(start, start + width)
         start += width
-        known = codes[name] != MISSING
-        difference = largest_difference(choice.chosen, scores[known][:, columns.start : columns.stop])
+        difference = largest_difference(choice.chosen, scores[counted[name]][:, columns.start : columns.stop])
         if not difference <= LARGEST_DIFFERENCE:
             faults[name] = (
                 f"fused, it differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"

@@ -70,14 +70,20 @@ class RawFitted:
         return RawWeights(weights[:numbers], table, tuple(texts), self.model.intercept_)
 
 
-def fit_raw(encoding: Encoding, inputs: Inputs, codes: np.ndarray, seed: int) -> Iterator[RawFitted]:
-    """Fit one baseline for each strength on training rows; `codes` `(n,)` int64 with every class present."""
+def fit_raw(
+    encoding: Encoding, inputs: Inputs, codes: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> Iterator[RawFitted]:
+    """Fit one baseline for each strength on training rows; `codes` `(n,)` int64 with every class present.
+
+    `weights` `(n,)` say how much each row counts, 1 on average.
+    """
     kept = sample(codes, MOST_ROWS, seed)
     rarity = tuple(token_rarity(inputs[f"text.{text.name}"], text.rows) for text in encoding.texts)
     matrix = _readable(design(encoding, {name: array[kept] for name, array in inputs.items()}, rarity))
     solver = "newton-cholesky" if isinstance(matrix, np.ndarray) else "lbfgs"
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, solver=solver, max_iter=200).fit(matrix, codes[kept])
+        model = LogisticRegression(C=strength, solver=solver, max_iter=200)
+        model.fit(matrix, codes[kept], None if weights is None else weights[kept])
         yield RawFitted(encoding, rarity, model, {"C": strength})
 
 

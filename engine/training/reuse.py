@@ -56,7 +56,12 @@ def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, 
         "fields": project.schema.to_json(),
         "id": project.id,
         "labels": {
-            name: [label.column, label.positive, list(label.classes)]
+            name: [
+                label.column,
+                label.positive,
+                list(label.classes),
+                *([label.weight] if label.weight else []),
+            ]
             for name, label in project.labels.items()
         },
         "embedding": project.embedding.to_mapping(),

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from engine import tabular
 from engine.errors import FieldProblem, InputError
-from engine.training.targets import MISSING, label_codes
+from engine.training.targets import MISSING, label_codes, label_weights
 from rules.errors import nearest
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MOST_UNREADABLE = 0.5
 @dataclass(frozen=True)
 class Labelled:
     """`fields` has a normal column for every field; `codes` `(n,)` int64 for every label, −1 where it is
-    missing.
+    missing; `weights` `(n,)` float64 for the labels that have weights.
     """
 
     fields: pa.RecordBatch
@@ -39,6 +39,7 @@ class Labelled:
     unlabelled: int  # of these, readable rows without any label
     problems: Mapping[str, int] = field(default_factory=dict)  # 'field: message' of the rejected rows → rows
     warnings: tuple[str, ...] = ()
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None  # `(n,)` int64, where the split is by group: equal numbers stay together
 
     @property
@@ -50,7 +51,13 @@ class Labelled:
         fields = self.fields.take(pa.array(rows, pa.int64()))
         codes = {name: codes[rows] for name, codes in self.codes.items()}
         groups = None if self.groups is None else self.groups[rows]
-        return replace(self, fields=fields, codes=codes, groups=groups)
+        weights = {name: weights[rows] for name, weights in self.weights.items()}
+        return replace(self, fields=fields, codes=codes, groups=groups, weights=weights)
+
+    def counted(self, label: str) -> np.ndarray:
+        """Whether each row counts for a label: it is known, and its weight is not 0; `(n,)` bool."""
+        known: np.ndarray = self.codes[label] != MISSING
+        return known & (self.weights[label] > 0) if label in self.weights else known
 
     def counts(self) -> dict[str, Any]:
         """What was read and left out, JSON-able."""
@@ -75,6 +82,9 @@ def read_labelled(project: Project, table: pa.Table, source: str) -> Labelled:
         raise InputError(f"{source}: no rows; give a file with labelled rows")
     _check_columns(project.schema, table, source)
     codes = {name: label_codes(label, table, source) for name, label in project.labels.items()}
+    weighed = {
+        name: label_weights(label, table, codes[name], source) for name, label in project.labels.items()
+    }
     fields, kept, rejects = _normal(project.schema, table)
     problems = Counter(f"{one.field}: {one.message}" for _, found in rejects for one in found)
     if len(rejects) > MOST_UNREADABLE * table.num_rows:
@@ -92,6 +102,7 @@ def read_labelled(project: Project, table: pa.Table, source: str) -> Labelled:
         int((~labelled).sum()),
         dict(problems.most_common(20)),
         _warnings(project.schema, table, fields, project.labels),
+        {name: weights[used] for name, weights in weighed.items() if weights is not None},
         _groups(project, table, used),
     )
 

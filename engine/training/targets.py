@@ -52,6 +52,32 @@ def label_codes(label: Label, table: pa.Table, source: str) -> np.ndarray:
     return np.asarray(codes[places])
 
 
+def label_weights(label: Label, table: pa.Table, codes: np.ndarray, source: str) -> np.ndarray | None:
+    """How much each row counts: `(n,)` float64, 0 where the label is missing; None where it has no weights.
+
+    Raises InputError where the column is missing, or holds what is no finite number from 0 on.
+    """
+    if label.weight is None:
+        return None
+    place = f"{source}: label '{label.name}' (weight '{label.weight}')"
+    if label.weight not in table.column_names:
+        hint = nearest(label.weight, table.column_names)
+        raise InputError(f"{source}: no column '{label.weight}', the weight of label '{label.name}'; {hint}")
+    column = table.column(label.weight)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise InputError(f"{place}: a column of {column.type}; weights are numbers from 0 on")
+    weights = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
+    known = codes != MISSING
+    wrong = np.flatnonzero(known & ~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        value = column[int(wrong[0])].as_py()
+        raise InputError(
+            f"{place}: {len(wrong)} of {len(codes)} rows have no finite weight from 0 on; the first is row "
+            f"{wrong[0]}: {shown(value)}. Give it a number, 0 to leave the row out, 1 to count it once"
+        )
+    return np.where(known, weights, 0.0)
+
+
 def check_codes(label: Label, codes: np.ndarray, values: str, source: str) -> None:
     """Refuse a label that nothing can be learned from; raises InputError with the counts and what to try."""
     counts = np.bincount(codes[codes != MISSING], minlength=len(class_names(label)))

@@ -149,6 +149,44 @@ def test_fields_that_say_nothing_are_no_trouble() -> None:
     assert torch.isfinite(vectors).all()
 
 
+def test_rows_count_by_their_weight() -> None:
+    """Rows of weight 0 hold the wrong label: what is learnt, and the loss, are those of the others."""
+    bad = labels(DATA)
+    wrong = np.random.default_rng(1).random(len(DATA)) < 0.6
+    codes, counts = np.where(wrong, 1 - bad, bad), np.where(wrong, 0.0, 3.0)
+    settled = spec(epochs=20)
+    encoding = fit_encoding(settled, DATA)
+    inputs = encoding.batch(batch(DATA))
+    learned, targets, judged, judged_targets = parts(inputs, {"bad": codes}, 320)
+    result = train(
+        settled,
+        encoding,
+        learned,
+        targets,
+        judged,
+        judged_targets,
+        weights={"bad": counts[:320]},
+        validation_weights={"bad": counts[320:]},
+        device="cpu",
+    )
+    with torch.no_grad():
+        held = {name: torch.tensor(value) for name, value in judged.items()}
+        scores = result.network(held)["bad"].softmax(1)[:, 1].numpy()
+    assert ranks_right(scores, bad[320:]) > 0.7
+    right = ~wrong[320:]
+    losses = -np.log(np.where(codes[320:] == 1, scores, 1 - scores)[right])
+    assert result.history[result.best].validation_loss == pytest.approx(losses.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("counts", [[-1.0] * 320, [0.0] * 320, [float("nan")] * 320, [1.0] * 3])
+def test_what_is_no_weight_is_refused(counts: list[float]) -> None:
+    """Negative, all nought, no number, too few."""
+    encoding = fit_encoding(spec(), DATA)
+    inputs = parts(encoding.batch(batch(DATA)), {"bad": labels(DATA)}, 320)
+    with pytest.raises(TrainingError, match=r"weights"):
+        train(spec(), encoding, *inputs, weights={"bad": np.array(counts)}, device="cpu")
+
+
 def test_a_field_never_missing_in_training_is_the_mean_when_missing() -> None:
     """Missing where training never saw it, a number stands at its mean and has no effect of its own."""
     data = pa.table({"x": pa.array(np.linspace(-1, 1, 200))})

@@ -21,7 +21,7 @@ from engine.training.split import split_rows
 from tests.engine.training.small_project import PROJECT, fitted, small_table, write_project
 from tests.engine.training.tables import embedding_rows
 
-KNOWN = {"lost": np.zeros(300, np.int64)}
+KNOWN = {"lost": np.ones(300, bool)}
 
 
 def spoilt(candidate: Candidate) -> Candidate:
