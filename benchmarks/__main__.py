@@ -26,6 +26,7 @@ NAMES = (
     "distil",
     "tables",
     "calibration",
+    "experiments",
 )
 
 
