@@ -120,7 +120,7 @@ def _candidates(evaluation: Mapping[str, Any]) -> Table:
     for name, candidates in evaluation.get("training", {}).get("candidates", {}).items():
         for one in candidates:
             word = "chosen" if one["chosen"] else one["refused"] or ""
-            settings = ", ".join(f"{key} {_setting(value)}" for key, value in one["settings"].items())
+            settings = _settings(one["settings"])
             behind = NONE
             if one["behind_best"] is not None:
                 behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}"
@@ -147,6 +147,15 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
     )
     return "  ".join([first, *rest]).rstrip()
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    """`C 0.1`; of a project's own `RandomForestClassifier of the fields, max_depth 4`."""
+    told = dict(settings)
+    parts = []
+    if "estimator" in told:
+        parts.append(f"{told.pop('estimator').rpartition('.')[2]} of the {told.pop('input', '')}")
+    return ", ".join([*parts, *(f"{key} {_setting(value)}" for key, value in told.items())])
 
 
 def _setting(value: object) -> str:

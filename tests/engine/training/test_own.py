@@ -213,13 +213,17 @@ def test_a_bundle_with_a_forest_decides_alone_as_in_a_batch(tmp_path) -> None:
     assert candidates["lost"][1]["chosen"]
     assert bundle.json("model/scores.json")["classifiers"][0]["kind"] == "my-forest"
     assert bundle.json("evaluation.json")["classifiers"]["lost"]["auc"] > 0.9
-    assert "sklearn.ensemble.RandomForestClassifier" in render(bundle.json("evaluation.json"))
+    told = render(bundle.json("evaluation.json"))
+    assert "RandomForestClassifier of the fields, n_estimators 20, min_samples_leaf 5" in told
     assert [one["refused"] for of in candidates.values() for one in of] == [None] * 4
     engine = Engine(Runtime.open(bundle))
     rows = table.slice(0, 40)
     together = engine.decide_batch(rows)
-    for record, outcome, lost in zip(
-        rows.to_pylist(), together["outcome"].to_pylist(), together["scores.lost"].to_pylist(), strict=True
-    ):
+    for place, record in enumerate(rows.to_pylist()):
+        outcome, lost = (together[name][place].as_py() for name in ("outcome", "scores.lost"))
         alone = engine.decide(record, now=NOW)
         assert (alone.outcome, alone.scores["lost"]) == (outcome, lost)
+        if place < 5 and alone.scores["lost"] is not None:
+            moved = engine.explain(record, now=NOW).contributions["lost"]
+            expected = np.log(lost / (1 - lost))
+            assert moved.base + sum(moved.fields.values()) == pytest.approx(expected, abs=1e-4)
