@@ -139,7 +139,18 @@ def _print(board: dict[str, Any], path: Path) -> None:
         f"better) on {board['rows']['validation']:,} validation rows"
     )
     rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
-    columns = ("", "variant", measure, "95 %", "kinds", "fit s", "serve us", "KiB", "digest", "")
+    columns = (
+        "",
+        "variant",
+        f"{measure} (95 %)",
+        "behind the best",
+        "kinds",
+        "fit s",
+        "serve us",
+        "KiB",
+        "digest",
+        "",
+    )
     heading("Leaderboard")
     say_table(columns, rows)
     heading("Spent")
@@ -176,14 +187,15 @@ def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
     mark = "winner" if one["winner"] else "best" if one.get("best") else one["fate"]
     name = one["name"] if len(one["name"]) <= NAME_WIDTH else one["name"][: NAME_WIDTH - 1] + "…"
     if "quality" not in one:
-        return place, name, None, "–", "–", None, None, None, "–", mark
-    interval = "{:.4f} to {:.4f}".format(*one["interval"])
+        return place, name, "–", "–", "–", None, None, None, "–", mark
+    quality = f"{one['quality']:.4f} ± {one['interval'][1] - one['quality']:.4f}"
+    behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}" if "behind_best" in one else "–"
     kinds = ", ".join(dict.fromkeys(one["kinds"].values()))
     digest = (one["digest"] or "–").removeprefix("sha256:")[:12]
     size = round(one["model_bytes"] / 1024)
     serve = round(one["serve_us"]) if "serve_us" in one else None
     fit = round(one["fit_seconds"], 1)
-    return place, name, one["quality"], interval, kinds, fit, serve, size, digest, mark
+    return place, name, quality, behind, kinds, fit, serve, size, digest, mark
 
 
 def _tested(board: dict[str, Any]) -> list[str]:

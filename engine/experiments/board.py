@@ -126,7 +126,15 @@ def _row(outcome: Outcome, one: Standing, *, best: bool) -> Json:
     }
     if one.rung == len(outcome.heats):
         row["serve_us"] = float(np.mean([trial.serve_us for trial in one.trials]))
+        row["behind_best"], row["standard_error"] = _behind(one, outcome.best, measure)
     return row | {"best": best and one is outcome.best}
+
+
+def _behind(one: Standing, best: Standing, measure: str) -> tuple[float, float]:
+    """How much worse than the best, row by row, and the standard error of that."""
+    apart = one.rows(measure) - best.rows(measure)
+    apart = apart if measure in LOWER_IS_BETTER else -apart
+    return float(apart.mean()) + 0.0, float(apart.std(ddof=1)) / float(np.sqrt(len(apart)))
 
 
 def _heat(heat: Heat) -> Json:

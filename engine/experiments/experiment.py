@@ -23,6 +23,7 @@ from engine.experiments.variants import Variant, variants_of
 from engine.project.reading import KINDS
 from engine.training.split import thinned
 from engine.training.targets import LEAST_ROWS, MISSING, class_names
+from rules.errors import CheckFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,11 +151,26 @@ def run_experiment(
     variants = variants_of(sweep)
     prepared = shop.prepared(project)
     for variant in variants:
-        shop.checked(variant)
+        _check_rules(sweep, shop, variant)
         same_rows(prepared, shop.prepared(variant.project), variant.name)
     outcome = _Course(sweep, variants, prepared, shop, watch or _nobody).run()
     cache.trim()
     return outcome
+
+
+def _check_rules(sweep: Sweep, shop: Workshop, variant: Variant) -> None:
+    """Check a variant's rules: what is wrong is told at its place in the sweep, for its files are nowhere."""
+    try:
+        shop.checked(variant)
+    except CheckFailed as failed:
+        if not variant.changes:
+            raise
+        raise CheckFailed(
+            [
+                sweep.document.problem(variant.place, f"{variant.name}: {one.message}", one.hint)
+                for one in failed.problems
+            ]
+        ) from None
 
 
 def _nobody(_: str, __: float, ___: Sequence[Standing]) -> None:

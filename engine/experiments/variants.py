@@ -44,6 +44,7 @@ class Variant:
     changes: Mapping[str, Any]
     project: Project = field(repr=False)
     rules: Mapping[str, bytes] = field(repr=False)
+    place: Place = ()  # in the sweep
 
     def seeded(self, seed: int | None) -> Variant:
         """The variant with another seed of the embedding; as it is where None."""
@@ -180,6 +181,10 @@ class _Maker:
         """What is wrong with a key itself."""
         if key.split(".")[0] == RULES:
             rule = self._rule(key)
+            if rule is None and key.removeprefix(f"{RULES}.") in {*self.rules, RULES}:
+                rule = key.removeprefix(f"{RULES}.") if key != RULES else next(iter(self.rules), "ID")
+                yield self._problem(path, f"'{key}' names no key of a rule", f"as rules.{rule}.when")
+                return
             if rule is None:
                 name = key.removeprefix(f"{RULES}.").rpartition(".")[0] or key
                 yield self._problem(path, f"no rule '{name}'", nearest(name, self.rules))
@@ -214,7 +219,9 @@ class _Maker:
             raise CheckFailed(
                 [self._problem(path, f"{name}: {one.message}", one.hint) for one in failed.problems]
             ) from None
-        return Variant(number, name, changes, project, files)
+        ruled = [key for key in changes if key.startswith(f"{RULES}.")]
+        place = (*path, ruled[0]) if ruled and path == ("vary",) else path
+        return Variant(number, name, changes, project, files, place)
 
     def _files(self, changes: Changes) -> tuple[Project, dict[str, bytes]]:
         if not changes:

@@ -14,6 +14,7 @@ from engine.experiments.experiment import BUDGET, FINISHED, winner_bundle
 from engine.experiments.variants import BASE
 from engine.project import load_project
 from engine.training.build import fit
+from rules.errors import CheckFailed
 from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep
 from tests.engine.training.small_project import NOW
 
@@ -65,6 +66,16 @@ def test_the_winner_has_the_digest_of_a_fit(tmp_path: Path) -> None:
     assert fit(variant.project, table, now=NOW, rules=variant.rules).digest == bundle.digest
     as_it_is = next(one for one in outcome.standings if one.variant.name == BASE)
     assert fit(load_project(tmp_path), table, now=NOW).digest == as_it_is.trials[0].digest
+
+
+def test_every_finalist_says_how_far_it_is_behind(tmp_path: Path) -> None:
+    """The best by nothing, the others by the difference of their figures."""
+    board = board_of(run(write_sweep(tmp_path, SWEEP)))
+    best = board["variants"][0]
+    assert best["behind_best"] == 0.0
+    for one in board["variants"]:
+        assert one["behind_best"] == pytest.approx(one["quality"] - best["quality"])
+        assert one["interval"][0] < one["quality"] < one["interval"][1]
 
 
 def test_a_race_drops_the_weak_and_the_rest_runs_in_full(tmp_path: Path) -> None:
@@ -123,6 +134,15 @@ def test_fields_that_refuse_other_rows_are_no_variant(tmp_path: Path) -> None:
     path = write_sweep(tmp_path, "vary: {fields.stops.min: [5]}\nrace: false\n")
     with pytest.raises(InputError, match=r"variant 'min 5' reads [0-9]+ rows where the project reads 700"):
         run(path)
+
+
+def test_a_rule_that_does_not_check_is_told_in_the_sweep(tmp_path: Path) -> None:
+    """Before anything is run, at the key that varies it; the variant's own file is nowhere to look into."""
+    path = write_sweep(tmp_path, "vary:\n  rules.far-countries.when: [country == 1]\n")
+    with pytest.raises(CheckFailed, match=r"sweep\.yaml:2:29: when country == 1: ") as failed:
+        run(path)
+    assert len(failed.value.problems) == 1
+    assert not (tmp_path / "experiments").exists()
 
 
 def test_a_measure_that_cannot_be_had_is_refused(tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ def test_of_many_combinations_some_are_drawn(tmp_path: Path) -> None:
             "sweep.yaml:2:3: no rule 'heavy-and-likely-lots'; did you mean 'heavy-and-likely-lost'?",
         ),
         (
+            "vary:\n  rules.far-countries: [off]\n",
+            "sweep.yaml:2:3: 'rules.far-countries' names no key of a rule; as rules.far-countries.when",
+        ),
+        (
             "vary:\n  policy.7.when: ['true']\n",
             "sweep.yaml:2:3: no item '7' in 'policy'; it has 3, counted from 0",
         ),
