@@ -27,6 +27,7 @@ NAMES = (
     "tables",
     "calibration",
     "experiments",
+    "explain",
 )
 
 

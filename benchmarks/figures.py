@@ -21,6 +21,7 @@ _LIBRARIES = (
     "zen-engine",
     "rule-engine",
     "polars",
+    "shap",
 )
 
 

@@ -20,7 +20,8 @@ from engine.training.reuse import canonical_json
 
 POOL = 4_000  # rows to choose from
 WAVES = 512
-ROWS_EXPLAINED = 512  # rows of the model that one explanation may take, where the fields are not too many
+PITCH = 0.5  # of the waves; 0.25 to 1 choose about as well
+ROWS_EXPLAINED = 448  # rows of the model that one explanation may take, where the fields are not too many
 FEWEST, MOST = 8, 32
 LEAST_SHARE = 0.01  # levels seen in a smaller share of the rows are not told apart
 LEAST_SPREAD = 0.1
@@ -47,7 +48,7 @@ def references_for(fields: int) -> int:
     """How many reference rows suit so many fields: each is walked there and back, a field at a time.
 
     >>> references_for(12), references_for(24), references_for(200)
-    (23, 11, 8)
+    (20, 9, 8)
     """
     return int(np.clip(ROWS_EXPLAINED // (2 * max(1, fields - 1)), FEWEST, MOST))
 
@@ -81,11 +82,13 @@ def _columns(encoding: Encoding, inputs: Inputs) -> Iterator[np.ndarray]:
 
 def _waves(blocks: list[np.ndarray], draw: np.random.Generator) -> np.ndarray:
     """Cosines of random sums of standardised columns, themselves standardised: `(n, WAVES)` float64."""
-    sums = np.zeros((len(blocks[0]), WAVES))
-    columns = sum(block.shape[1] for block in blocks)
+    sums, columns = np.zeros((len(blocks[0]), WAVES)), 0
     for block in blocks:
-        sums += _standardised(block.astype(np.float64)) @ draw.normal(size=(block.shape[1], WAVES))
-    return _standardised(np.cos(sums / np.sqrt(columns) + draw.uniform(0, 2 * np.pi, WAVES)))
+        scaled = _standardised(block.astype(np.float64))
+        sums += scaled @ draw.normal(size=(block.shape[1], WAVES))
+        columns += int(scaled.any(axis=0).sum())
+    angles = PITCH * sums / np.sqrt(max(columns, 1)) + draw.uniform(0, 2 * np.pi, WAVES)
+    return _standardised(np.cos(angles))
 
 
 def _standardised(columns: np.ndarray) -> np.ndarray:
