@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -22,8 +23,9 @@ def command(
 
     from engine.cli.console import complain, say, say_json
     from engine.cli.tables import read_table
-    from engine.cli.target import find_bundle
+    from engine.cli.target import find_bundle, find_registry
     from engine.evaluation.evaluate import evaluate, project_of
+    from engine.evaluation.looks import looked_at
     from engine.evaluation.report import render
     from engine.runtime import Runtime
     from engine.training.reuse import fingerprint
@@ -34,6 +36,8 @@ def command(
     if fingerprint(table) == (bundle.lineage.get("data") or {}).get("train"):
         complain(f"note: the bundle was fitted on rows of {source}; figures on them flatter it")
     evaluation = evaluate(Runtime.open(bundle), project_of(bundle), table, source=source).to_json()
+    if fingerprint(table) == bundle.lineage.get("test_rows"):
+        looked_at(bundle, find_registry(project).root, "evaluate", datetime.now(UTC))
     if as_json:
         say_json(evaluation)
     else:

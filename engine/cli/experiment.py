@@ -97,9 +97,10 @@ def _watching(measure: str, *, quiet: bool) -> Iterator[Watch]:
         said: dict[int, int] = {}
 
         def tell(what: str, _: float, standings: Sequence[Standing]) -> None:
-            for one, row in zip(standings, standing_rows(standings, measure), strict=True):
+            for one in standings:
                 if one.rung > said.get(one.variant.number, 0):
                     said[one.variant.number] = one.rung
+                    (row,) = standing_rows([one], measure)
                     complain(f"{what}: {row[0]}: {measure} {row[2]}")
 
         yield tell

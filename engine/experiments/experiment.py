@@ -72,8 +72,11 @@ class Standing:
     @property
     def simplicity(self) -> tuple[int, int, int]:
         """What settles a tie: the kinds' places in the order of simplicity, the model's size, the number."""
-        kinds = sum(KINDS.index(kind) for kind in self.trials[0].kinds.values())
-        return kinds, self.trials[0].model_bytes, self.variant.number
+        # A classifier of the project's own stands behind all of ours.
+        places = [
+            KINDS.index(kind) if kind in KINDS else len(KINDS) for kind in self.trials[0].kinds.values()
+        ]
+        return sum(places), self.trials[0].model_bytes, self.variant.number
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ class _Course:
         self.standings = {one.number: Standing(one) for one in variants}
         self.rungs = _rungs(sweep, variants[0].project, prepared)
         self.embeddings: dict[str, float] = {}  # what was paid for, in full evaluations
+        self.keys: dict[tuple[int, int | None, Rung], str] = {}
         self.spent_s = 0.0
         self.embedded_rows = 0
 
@@ -256,7 +260,7 @@ class _Course:
             trial = self.shop.run(variant, rung, tell)
             if self.sweep.measure not in trial.rows:
                 raise _no_measure(self.sweep)
-            self.embeddings.setdefault(self.shop.embedding(variant, rung), rung.cost)
+            self.embeddings.setdefault(self._key(number, seed, rung), rung.cost)
             self.spent_s += trial.spent_s
             self.embedded_rows += trial.embedded_rows
             trials.append(trial)
@@ -312,10 +316,15 @@ class _Course:
 
     def _cost(self, numbers: Sequence[int], rung: Rung) -> float:
         """Of running these on a rung: an embedding that several share, or that is there, costs once."""
-        keys = {
-            self.shop.embedding(self.seeded[number, seed], rung) for number in numbers for seed in self.seeds
-        }
+        keys = {self._key(number, seed, rung) for number in numbers for seed in self.seeds}
         return rung.cost * len(keys - self.embeddings.keys())
+
+    def _key(self, number: int, seed: int | None, rung: Rung) -> str:
+        """The embedding's key of a variant and seed on a rung, worked out once."""
+        place = number, seed, rung
+        if place not in self.keys:
+            self.keys[place] = self.shop.embedding(self.seeded[number, seed], rung)
+        return self.keys[place]
 
     def _too_small(self, numbers: Sequence[int], rungs: Sequence[Rung]) -> InputError:
         budget, file = self.sweep.budget, self.sweep.document.file

@@ -80,13 +80,18 @@ def recall_or_learn(
     embedding: str,
     cache: Cache,
     progress: Progress,
+    *,
+    early: bool = False,
 ) -> Recollection:
     """The model of a project on these rows, from the cache as far as that goes; the same bytes either way.
 
-    `embedding` is the key of its embedding.
+    `embedding` is the key of its embedding. An `early` model is of a part of the rows: it takes the best of
+    its classifiers, not the simplest that is as good.
     """
     key = key_of(
         step="model",
+        early=early,
+        references=project.data.references,
         embedding=embedding,
         seed=project.split.seed,
         classifiers=[
@@ -98,11 +103,12 @@ def recall_or_learn(
     if found is not None:
         return _read(found)
     # torch and scikit-learn take seconds to import, and a new rule needs neither.
+    from engine.training.choose import choose, choose_best
     from engine.training.learn import learn
 
     began = time.perf_counter()
     remembering = _Remembering(cache, embedding, project.split.seed, len(parts.train) + len(parts.validation))
-    learned = learn(project, rows, parts, progress, remembering)
+    learned = learn(project, rows, parts, progress, remembering, choose_best if early else choose)
     seconds = time.perf_counter() - began + remembering.saved_seconds
     chosen = {
         name: Chosen(choice.chosen.kind, choice.chosen.losses, choice.chosen.margins)

@@ -138,12 +138,15 @@ class Workshop:
         checked, prepared = self.checked(variant), self.prepared(variant.project)
         project, on_rung = self._on(variant.project, prepared, rung)
         embedding = embedding_key(project, prepared.data, on_rung.parts, prepared.versions)
-        path = self._folder / f"{self._trial_key(project, checked, embedding)}.npz"
+        path = self._folder / f"{self._trial_key(project, checked, embedding, rung)}.npz"
         found = Trial.read(path)
         if found is not None:
             return found
         began = time.perf_counter()
-        model = recall_or_learn(project, on_rung.rows, on_rung.parts, embedding, self._cache, progress)
+        early = not rung.whole
+        model = recall_or_learn(
+            project, on_rung.rows, on_rung.parts, embedding, self._cache, progress, early=early
+        )
         contents = contents_of(project, checked, model.parts)
         bundle = Bundle.create(contents, lineage={}, created=_MOMENT)
         runtime = Runtime.open(bundle, checked=checked)
@@ -188,10 +191,12 @@ class Workshop:
         parts = thinned(prepared.parts, rung.rows, strata, project.split.seed)
         return replace(project, embedding=shorter), replace(prepared, parts=parts)
 
-    def _trial_key(self, project: Project, checked: CheckedRules, embedding: str) -> str:
+    def _trial_key(self, project: Project, checked: CheckedRules, embedding: str, rung: Rung) -> str:
         value = project.evaluation.value
         return key_of(
             step="trial",
+            early=not rung.whole,
+            references=project.data.references,
             embedding=embedding,
             seed=project.split.seed,
             classifiers=[

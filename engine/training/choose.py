@@ -204,6 +204,18 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     raise AssertionError("the best is within one standard error of itself")
 
 
+def choose_best(candidates: Sequence[Candidate]) -> Choice:
+    """Take the candidate of least loss, the baseline only where there is no other.
+
+    For models on a part of the rows, which are compared and never served: there the baseline is within one
+    standard error of most, and what it says is the same of all of them. Raises NoCandidate.
+    """
+    running = [one for one in candidates if not one.refused]
+    if not running:
+        raise NoCandidate("; ".join(f"{one.kind}: {one.refused}" for one in candidates))
+    return Choice(_best([one for one in running if one.kind != RAW] or running), tuple(candidates))
+
+
 def refuse(candidates: Sequence[Candidate], refused: Candidate, reason: str) -> list[Candidate]:
     """The same candidates, one of them out of the running."""
     return [replace(one, refused=reason) if one is refused else one for one in candidates]

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 Inputs = Mapping[str, np.ndarray]
 Progress = Callable[[str, float], None]
+Chooser = Callable[[Sequence[Candidate]], Choice]
 
 PARITY_ROWS = 2_000
 STEADY_ROWS = 5_000
@@ -99,7 +100,12 @@ class NoMemory:
 
 
 def learn(
-    project: Project, rows: Labelled, parts: Parts, progress: Progress, memory: Memory | None = None
+    project: Project,
+    rows: Labelled,
+    parts: Parts,
+    progress: Progress,
+    memory: Memory | None = None,
+    chooser: Chooser = choose,
 ) -> Learned:
     """Train the embedding on all labels, choose a classifier for each place, and fuse them.
 
@@ -121,7 +127,7 @@ def learn(
         )
     progress("joining embedding and classifiers", 0.93)
     counted = {name: validation.counted(spec.label) for name, spec in project.classifiers.items()}
-    choices, model, pad = _fused(project, candidates, embedded, counted)
+    choices, model, pad = _fused(project, candidates, embedded, counted, chooser)
     references = reference_part(
         embedded.encoding,
         embedded.train_inputs,
@@ -257,13 +263,14 @@ def _fused(
     candidates: dict[str, list[Candidate]],
     embedded: Embedded,
     counted: Mapping[str, np.ndarray],
+    chooser: Chooser = choose,
 ) -> tuple[dict[str, Choice], bytes, bool]:
     """Choose, fuse and try the whole graph; what fails in it is refused, and the next is chosen.
 
     Gives the choices, the graph, and whether a single row must be run twice to score as in a batch.
     """
     while True:
-        choices = {name: _choose(name, of) for name, of in candidates.items()}
+        choices = {name: _choose(name, of, chooser) for name, of in candidates.items()}
         heads = [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
         model = fuse(embedded.encoder, heads)
         refused, pad = _faults(model, choices, [head.scores for head in heads], embedded, counted)
@@ -273,9 +280,9 @@ def _fused(
             candidates = candidates | {name: refuse(candidates[name], choices[name].chosen, reason)}
 
 
-def _choose(name: str, candidates: Sequence[Candidate]) -> Choice:
+def _choose(name: str, candidates: Sequence[Candidate], chooser: Chooser) -> Choice:
     try:
-        return choose(candidates)
+        return chooser(candidates)
     except NoCandidate as error:
         raise TandemError(f"classifier '{name}': no candidate is left; {error}") from None
 

@@ -97,3 +97,21 @@ def test_clean_removes_the_cache_and_leaves_the_results(run: Run, sweep: Path) -
 def test_without_a_sweep_it_is_misuse(run: Run) -> None:
     """Exit code 2, and how to call it."""
     assert run("experiment")[0] == 2
+
+
+def test_evaluating_on_the_test_file_is_a_look(run: Run, project: Path) -> None:
+    """The bundle fitted there counts once; on any other file it does not count."""
+    text = (
+        (project / "project.yaml")
+        .read_text()
+        .replace("train: loans.parquet", "train: loans.parquet, test: t.parquet")
+    )
+    assert "t.parquet" in text
+    (project / "project.yaml").write_text(text)
+    pq.write_table(loans(200, seed=5), project / "t.parquet")
+    assert json.loads(run("fit", project, "--json")[1])["looks"]["bundles"] == 1
+    assert run("evaluate", project / "t.parquet", "-p", project)[0] == 0
+    assert run("evaluate", project / "loans.parquet", "-p", project)[0] == 0
+    looks = (project / "registry" / "looks.jsonl").read_text().splitlines()
+    rows = json.loads(looks[-1])["rows"]
+    assert sum(json.loads(line)["rows"] == rows for line in looks) == 1

@@ -13,6 +13,7 @@ from engine.training.choose import (
     NoCandidate,
     Rows,
     choose,
+    choose_best,
     paired_difference,
     refuse,
     run_candidates,
@@ -32,6 +33,14 @@ def test_the_simplest_within_one_standard_error_wins() -> None:
     simple, best = candidate("logistic", [0.5, 0.1, 0.6, 0.4]), candidate("tree", [0.3, 0.3, 0.3, 0.6])
     assert best.losses.mean() < simple.losses.mean()
     assert choose([simple, best]).chosen is simple
+
+
+def test_on_a_part_of_the_rows_the_best_counts_and_the_baseline_only_alone() -> None:
+    """What is compared and not served need not be simple."""
+    raw = candidate("raw-logistic", [0.1, 0.1, 0.1])
+    simple, best = candidate("logistic", [0.5, 0.1, 0.6]), candidate("tree", [0.3, 0.3, 0.3])
+    assert choose_best([raw, simple, best]).chosen is best
+    assert choose_best([raw, refuse([simple], simple, "no")[0]]).chosen is raw
 
 
 def test_a_clear_difference_beats_simplicity() -> None:
