@@ -14,12 +14,12 @@ KINDS = ("number", "flag", "category", "text", "timestamp")
 NUMERIC = ("piecewise-linear", "standardised")
 BODIES = ("auto", "tower", "ensemble")
 
-FEW_ROWS = 5_000
-"""With fewer training rows an embedding is smaller and more strictly held, unless it is told otherwise."""
-_SIZES: dict[bool, dict[str, Any]] = {
-    True: {"hidden": (64,), "bins": 12, "dropout": 0.2},
-    False: {"hidden": (128, 128), "bins": 32, "dropout": 0.1},
-}
+_MANY: dict[str, Any] = {"hidden": (128, 128), "bins": 32, "dropout": 0.1}
+# With fewer training rows an embedding is smaller and more strictly held, unless it is told otherwise.
+_SIZES: tuple[tuple[int, dict[str, Any]], ...] = (
+    (5_000, {"hidden": (64,), "bins": 12, "dropout": 0.2}),
+    (20_000, _MANY | {"bins": 16}),
+)
 
 
 @dataclass(frozen=True)
@@ -104,20 +104,21 @@ class Spec:
     def sized(self, rows: int) -> Spec:
         """The same with `hidden`, `bins` and `dropout` settled for so many training rows.
 
-        Fewer than 5,000: [64], 12 and 0.2; more: [128, 128], 32 and 0.1. What was given stays.
+        Fewer than 5,000: [64], 12 and 0.2; fewer than 20,000: [128, 128], 16 and 0.1; more: [128, 128], 32
+        and 0.1. What was given stays.
         """
-        chosen = _SIZES[rows < FEW_ROWS]
+        chosen = next((sizes for fewer, sizes in _SIZES if rows < fewer), _MANY)
         return replace(self, **{key: value for key, value in chosen.items() if getattr(self, key) is None})
 
     @property
     def layers(self) -> tuple[int, ...]:
         """Widths of the hidden layers; where nothing settles them, those for many rows."""
-        return self.hidden or _SIZES[False]["hidden"]
+        return self.hidden or _MANY["hidden"]
 
     @property
     def dropped(self) -> float:
         """Share of a layer's outputs left out in training; where nothing settles it, that for many rows."""
-        return float(_SIZES[False]["dropout"] if self.dropout is None else self.dropout)
+        return float(_MANY["dropout"] if self.dropout is None else self.dropout)
 
 
 # Least and most of each numeric setting, by its type.

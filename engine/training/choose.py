@@ -180,7 +180,7 @@ def _own(
 ) -> Candidate:
     """A candidate of the project's own; what cannot be used is out of the running, with the reason."""
     try:
-        fitted = fit_own(own, encoding, train.embedding, train.inputs, train.codes, seed)
+        fitted = fit_own(own, encoding, train.embedding, train.inputs, train.codes, seed, train.weights)
         judged = _judged(fitted, validation, seed)
     except NotUsable as error:
         none = np.full(len(validation.codes), np.nan)

@@ -18,6 +18,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.utils.validation import has_fit_parameter
 
 from embeddings.encode import Encoding
 from engine.errors import TandemError
@@ -131,8 +132,11 @@ def fit_own(
     inputs: Inputs,
     codes: np.ndarray,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> OwnFitted:
     """Fit on training rows; what is random is seeded, unless `params` say otherwise.
+
+    `weights` `(n,)` go to a classifier that takes them; the others see rows alike.
 
     Raises NotUsable where scikit-learn refuses, or the fields have too many columns.
     """
@@ -140,10 +144,16 @@ def fit_own(
     seeded = {"random_state": seed} if "random_state" in parameters(found) else {}
     view = _fields_view(encoding) if own.input == "fields" else _embedding_view(embedding)
     try:
-        model = found(**{**seeded, **own.params}).fit(view.of(embedding, inputs).astype(np.float64), codes)
+        model = found(**{**seeded, **own.params})
+        counted = {} if weights is None or not _takes_weights(model) else {"sample_weight": weights}
+        model.fit(view.of(embedding, inputs).astype(np.float64), codes, **counted)
     except Exception as error:  # so here
         raise NotUsable(f"cannot be fitted: {_first_line(error)}") from error
     return OwnFitted(own, view, model, floor=0.5 / (len(codes) + 1))
+
+
+def _takes_weights(model: Any) -> bool:
+    return bool(has_fit_parameter(model, "sample_weight"))
 
 
 def export_own(fitted: OwnFitted, width: int, classes: int) -> Iterator[Exported]:

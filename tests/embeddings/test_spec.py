@@ -26,8 +26,9 @@ def test_settings_are_written_as_they_are_read() -> None:
 def test_the_number_of_rows_settles_what_was_left_open() -> None:
     """Few rows get a smaller network; what was given stays, and what is settled stays settled."""
     open_, given = Spec(), Spec.from_mapping({"hidden": [8], "bins": 5, "dropout": 0.0})
-    few, many = open_.sized(4_999), open_.sized(5_000)
+    few, some, many = (open_.sized(rows) for rows in (4_999, 5_000, 20_000))
     assert (few.hidden, few.bins, few.dropout) == ((64,), 12, 0.2)
+    assert (some.hidden, some.bins, some.dropout) == ((128, 128), 16, 0.1)
     assert (many.hidden, many.bins, many.dropout) == ((128, 128), 32, 0.1)
     assert given.sized(10) == given.sized(10_000) == given
     assert few.sized(10_000) == few

@@ -53,6 +53,19 @@ def candidate(one: OwnClassifier, classes: int = 2) -> tuple[Candidate, Rows]:
     return found, rest
 
 
+@pytest.mark.parametrize(
+    ("path", "heeded"), [("tree.DecisionTreeClassifier", True), ("neighbors.KNeighborsClassifier", False)]
+)
+def test_weights_go_to_classifiers_that_take_them(path: str, heeded: bool) -> None:
+    """Of two contradicting rows the heavier is believed; what takes no weights is fitted all the same."""
+    vectors, codes = embedding_rows(2, rows=500)
+    both, labels = np.vstack([vectors, vectors]), np.concatenate([codes, 1 - codes])
+    train = Rows(both, labels, weights=np.repeat([1.6, 0.4], 500))
+    [found] = run_candidates([own(path)], train, Rows(vectors, codes), 2, seed=1)
+    assert not found.refused
+    assert bool(found.losses.mean() < 0.6) is heeded
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("path", CONVERTED)
 def test_classifiers_of_scikit_learn_are_served_as_they_compute(path: str, classes: int) -> None:
