@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from embeddings.errors import EncodingError
-from embeddings.spec import KINDS, Slot
+from embeddings.spec import Slot
 
 TEXT_LENGTH = 20
 """Characters in the mean from which strings that hardly recur are free text, not the levels of a category."""
@@ -59,8 +59,8 @@ def slots_for(table: pa.Table, kinds: Mapping[str, str]) -> tuple[Slot, ...]:
     for name, kind in kinds.items():
         if name not in table.column_names:
             raise EncodingError(f"kinds: no column '{name}'; there are {', '.join(table.column_names)}")
-        if kind not in KINDS:
-            raise EncodingError(f"kinds: unknown kind '{kind}' of '{name}'; known: {', '.join(KINDS)}")
+        if kind not in _NORMAL:
+            raise EncodingError(f"kinds: unknown kind '{kind}' of '{name}'; known: {', '.join(_NORMAL)}")
     return tuple(
         Slot(name, kinds.get(name) or _kind(name, table.column(name))) for name in table.column_names
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from struct import Struct
 from typing import Any
@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from embeddings import fields
-from embeddings.fields import BOUND, CLOCK_COLUMNS, Category, Clock, Number, Text
+from embeddings.errors import EncodingError
+from embeddings.fields import BOUND, CLOCK_COLUMNS, Category, Clock, Number, Text, Vector
+from embeddings.textmodel import TextModel
 from embeddings.tokens import Tokens
 
 MINUTE_US = 60_000_000
@@ -42,6 +44,8 @@ class Encoding:
     clocks: tuple[Clock, ...]
     categories: tuple[Category, ...]
     texts: tuple[Text, ...]
+    vectors: tuple[Vector, ...] = ()
+    models: Mapping[str, TextModel] = field(default_factory=dict, compare=False, repr=False)
 
     def record(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Encode one record that holds every field (None is missing): arrays of one row, read-only."""
@@ -58,6 +62,8 @@ class Encoding:
                     row.append(scaled if -BOUND <= scaled <= BOUND else _bounded(scaled))
             for name in clocks:
                 row += _clock(values[name])
+            for vector in self.vectors:
+                row += self._vector(vector, values[vector.name]).tolist()
             inputs["numeric"] = np.ndarray(shape, _FLOAT32, pack(*row))
         pack, shape, indices = self._categorical
         if pack is not None:
@@ -70,13 +76,17 @@ class Encoding:
     def batch(self, batch: pa.RecordBatch) -> dict[str, np.ndarray]:
         """Encode n rows whose columns are int64, float64, bool, string or timestamp("us", "UTC")."""
         inputs = {}
-        if self.numbers or self.clocks:
+        if self.columns:
             inputs["numeric"] = numeric = np.empty((batch.num_rows, self.columns), np.float32)
             for place, field in enumerate(self.numbers):
                 numeric[:, place] = _scaled(batch.column(field.name), field)
             for place, clock in enumerate(self.clocks):
                 first = len(self.numbers) + CLOCK_COLUMNS * place
                 numeric[:, first : first + CLOCK_COLUMNS] = _clock_columns(batch.column(clock.name))
+            first = len(self.numbers) + CLOCK_COLUMNS * len(self.clocks)
+            for vector in self.vectors:
+                numeric[:, first : first + vector.width] = self._vectors(vector, batch.column(vector.name))
+                first += vector.width
         if self.categories:
             inputs["categories"] = rows = np.empty((batch.num_rows, len(self.categories)), np.int64)
             for place, (name, first, levels) in enumerate(self._columnar):
@@ -87,14 +97,15 @@ class Encoding:
 
     @property
     def columns(self) -> int:
-        """Columns of `numeric`: one a number, four a timestamp."""
-        return len(self.numbers) + CLOCK_COLUMNS * len(self.clocks)
+        """Columns of `numeric`: one a number, four a timestamp, one a dimension of a vector."""
+        dimensions = sum(vector.width for vector in self.vectors)
+        return len(self.numbers) + CLOCK_COLUMNS * len(self.clocks) + dimensions
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The fields that the inputs are made from: numbers, timestamps, categories, texts."""
-        groups: tuple[Sequence[Number | Clock | Category | Text], ...]
-        groups = (self.numbers, self.clocks, self.categories, self.texts)
+        """The fields that the inputs are made from: numbers, timestamps, categories, texts, vectors."""
+        groups: tuple[Sequence[Number | Clock | Category | Text | Vector], ...]
+        groups = (self.numbers, self.clocks, self.categories, self.texts, self.vectors)
         return tuple(field.name for group in groups for field in group)
 
     @property
@@ -103,7 +114,8 @@ class Encoding:
         place = {name: at for at, name in enumerate(self.names)}
         whose = {
             "numeric": [one.name for one in self.numbers]
-            + [one.name for one in self.clocks for _ in range(CLOCK_COLUMNS)],
+            + [one.name for one in self.clocks for _ in range(CLOCK_COLUMNS)]
+            + [one.name for one in self.vectors for _ in range(one.width)],
             "categories": [one.name for one in self.categories],
             **{f"text.{one.name}": [one.name] * one.tokens for one in self.texts},
         }
@@ -120,16 +132,68 @@ class Encoding:
         return (
             *(number.edges for number in self.numbers),
             *(edges for clock in self.clocks for edges in clock.edges),
+            *(() for vector in self.vectors for _ in range(vector.width)),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give the written form: JSON types only."""
-        return fields.write(self.numbers, self.clocks, self.categories, self.texts)
+        return fields.write(self.numbers, self.clocks, self.categories, self.texts, self.vectors)
+
+    def files(self) -> dict[str, bytes]:
+        """Give the files that stand beside the written form: graphs and vocabularies, by their names."""
+        files = {}
+        for name, model in self.models.items():
+            files[f"{name}.onnx"], files[f"{name}.txt"] = model.onnx, model.vocabulary
+        return files
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Encoding:
-        """Read a written form. Raises `EncodingError` naming the place that is not sound."""
-        return cls(*fields.read(data))
+    def from_json(cls, data: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> Encoding:
+        """Read a written form, with its files where it has any.
+
+        Raises `EncodingError` naming the place that is not sound. The graphs are opened when first asked for.
+        """
+        read, files = fields.read(data), files or {}
+        models = {}
+        for one in read[-1]:
+            absent = [name for name in (f"{one.name}.onnx", f"{one.name}.txt") if name not in files]
+            if absent:
+                raise EncodingError(f"encoding.vectors: no file {absent[0]}")
+            models[one.name] = TextModel(
+                files[f"{one.name}.onnx"],
+                files[f"{one.name}.txt"],
+                one.tokens,
+                one.output,
+                one.lower,
+                one.pool,
+            )
+        return cls(*read, models)
+
+    def check_models(self) -> None:
+        """Try the encoders of texts. Raises `EncodingError` where one does not run as it did when fitted."""
+        for vector in self.vectors:
+            width = self.models[vector.name].check()
+            if width != vector.width:
+                raise EncodingError(f"'{vector.name}': vectors of {width}, where {vector.width} were fitted")
+
+    def _vector(self, vector: Vector, text: str | None) -> np.ndarray:
+        """The columns of one text: `(width,)` float32, NaN for a missing one."""
+        if text is None:
+            return np.full(vector.width, np.nan, np.float32)
+        given = self.models[vector.name].vector(text)
+        mean, inverse = self._scales[vector.name]
+        return np.asarray(np.clip((given - mean) * inverse, -BOUND, BOUND), np.float32)
+
+    def _vectors(self, vector: Vector, texts: pa.Array) -> np.ndarray:
+        """The columns of n texts, each distinct one worked out once: `(n, width)` float32."""
+        distinct = texts.dictionary_encode()
+        rows = [self._vector(vector, text) for text in [*distinct.dictionary.to_pylist(), None]]
+        places = distinct.indices.fill_null(len(rows) - 1).to_numpy(zero_copy_only=False)
+        table: np.ndarray = np.stack(rows)
+        return np.asarray(table[places])
+
+    @cached_property
+    def _scales(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return {one.name: (np.array(one.mean), np.array(one.inverse_scale)) for one in self.vectors}
 
     @cached_property
     def _first_rows(self) -> tuple[int, ...]:

@@ -17,6 +17,8 @@ import numpy as np
 from embeddings.errors import EncodingError
 
 FORMAT = 1
+FORMAT_WITH_VECTORS = 2
+"""Written where a text has an encoder of its own: readers of format 1 would leave its columns out."""
 BOUND = 1e6
 """Standardised values are clipped to ±BOUND, so that float32 and the graph never meet an infinity."""
 CLOCK_COLUMNS = 4
@@ -81,15 +83,54 @@ class Text:
         return FIRST_TOKEN + self.buckets
 
 
+@dataclass(frozen=True)
+class Vector:
+    """A text with an encoder of its own: each of its dimensions standardised in float64.
+
+    The other settings are those of `embeddings.textmodel.TextModel`, whose files stand beside the encoding.
+    """
+
+    name: str
+    tokens: int
+    output: str
+    lower: bool
+    pool: str
+    mean: tuple[float, ...]
+    inverse_scale: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.mean)
+
+
+Fields = tuple[
+    tuple[Number, ...], tuple[Clock, ...], tuple[Category, ...], tuple[Text, ...], tuple[Vector, ...]
+]
+
+
 def write(
     numbers: tuple[Number, ...],
     clocks: tuple[Clock, ...],
     categories: tuple[Category, ...],
     texts: tuple[Text, ...],
+    vectors: tuple[Vector, ...] = (),
 ) -> dict[str, Any]:
     """Give the written form."""
+    written = [
+        {
+            "name": v.name,
+            "tokens": v.tokens,
+            "output": v.output,
+            "lower": v.lower,
+            "pool": v.pool,
+            "mean": list(v.mean),
+            "inverse_scale": list(v.inverse_scale),
+        }
+        for v in vectors
+    ]
     return {
-        "format": FORMAT,
+        "format": FORMAT_WITH_VECTORS if vectors else FORMAT,
+        **({"vectors": written} if vectors else {}),
         "numbers": [
             {"name": n.name, "mean": n.mean, "inverse_scale": n.inverse_scale, "edges": list(n.edges)}
             for n in numbers
@@ -102,27 +143,29 @@ def write(
     }
 
 
-def read(
-    data: Mapping[str, Any],
-) -> tuple[tuple[Number, ...], tuple[Clock, ...], tuple[Category, ...], tuple[Text, ...]]:
+def read(data: Mapping[str, Any]) -> Fields:
     """Read a written form. Raises `EncodingError` naming the place of what `write` would not give."""
     place = "encoding"
-    _keys(data, ("format", "numbers", "timestamps", "categories", "texts"), place)
-    if data["format"] != FORMAT or isinstance(data["format"], bool):
+    more = ("vectors",) if isinstance(data, Mapping) and "vectors" in data else ()
+    _keys(data, ("format", "numbers", "timestamps", "categories", "texts", *more), place)
+    wanted = FORMAT_WITH_VECTORS if more else FORMAT
+    if data["format"] != wanted or isinstance(data["format"], bool):
+        with_or_without = f"format {wanted} {'with' if more else 'without'} vectors"
         raise EncodingError(
-            f"{place}.format: got {reprlib.repr(data['format'])}; this version reads format {FORMAT}"
+            f"{place}.format: got {reprlib.repr(data['format'])}; this version reads {with_or_without}"
         )
     numbers = _each(data, "numbers", _number)
     clocks = _each(data, "timestamps", _clock)
     categories = _each(data, "categories", _category)
     texts = _each(data, "texts", _text)
-    names = [field.name for group in (numbers, clocks, categories, texts) for field in group]
+    vectors = _each(data, "vectors", _vector) if more else ()
+    names = [field.name for group in (numbers, clocks, categories, texts, vectors) for field in group]
     if not names:
         raise EncodingError(f"{place}: no fields")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise EncodingError(f"{place}: field '{twice}' is encoded twice")
-    return numbers, clocks, categories, texts
+    return numbers, clocks, categories, texts, vectors
 
 
 def _each(data: Mapping[str, Any], key: str, read_one: Callable[[Any, str], Any]) -> tuple[Any, ...]:
@@ -167,6 +210,23 @@ def _text(item: Any, place: str) -> Text:
     _keys(item, ("name", "tokens", "buckets"), place)
     tokens = _whole(item["tokens"], 1, 1_024, f"{place}.tokens")
     return Text(_name(item, place), tokens, _whole(item["buckets"], 1, 1 << 22, f"{place}.buckets"))
+
+
+def _vector(item: Any, place: str) -> Vector:
+    keys = ("name", "tokens", "output", "lower", "pool", "mean", "inverse_scale")
+    _keys(item, keys, place)
+    tokens = _whole(item["tokens"], 3, 512, f"{place}.tokens")
+    if not isinstance(item["output"], str) or not isinstance(item["lower"], bool):
+        raise EncodingError(f"{place}: 'output' is a name, 'lower' is true or false")
+    if item["pool"] not in ("mean", "first"):
+        raise EncodingError(f"{place}.pool: got {reprlib.repr(item['pool'])}; it is mean or first")
+    mean, scale = (
+        tuple(_finite(one, f"{place}.{key}") for one in _list(item[key], 4_096, f"{place}.{key}"))
+        for key in ("mean", "inverse_scale")
+    )
+    if not mean or len(mean) != len(scale) or min(scale) <= 0:
+        raise EncodingError(f"{place}: a mean and an inverse_scale above 0 for each dimension")
+    return Vector(_name(item, place), tokens, item["output"], item["lower"], item["pool"], mean, scale)
 
 
 def _keys(item: Any, keys: tuple[str, ...], place: str) -> None:

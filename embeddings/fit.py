@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,23 @@ import pyarrow.compute as pc
 
 from embeddings.encode import Encoding
 from embeddings.errors import EncodingError
-from embeddings.fields import BOUND, CLOCK_COLUMNS, Category, Clock, Number, Text
+from embeddings.fields import BOUND, CLOCK_COLUMNS, Category, Clock, Number, Text, Vector
 from embeddings.spec import Slot, Spec
+from embeddings.textmodel import TextModel
 from embeddings.tokens import Tokens
 
 _TAIL = 0.001
 _TOKENS_COVERED = 0.99
 _TEXTS_SAMPLED = 20_000
+_VECTORS_SAMPLED = 2_000
 _LEAST_GAP = 1e-6
 _MANY_COLUMNS, _VERY_MANY_COLUMNS = 60, 240
 
 
-def fit_encoding(spec: Spec, table: pa.Table) -> Encoding:
+def fit_encoding(spec: Spec, table: pa.Table, models: Mapping[str, TextModel] | None = None) -> Encoding:
     """Fix the encoding of `spec.slots` on a table of training rows with normal columns.
+
+    `models` are the encoders of the slots of kind `vector`, by name.
 
     A constant or an all-missing field is encoded like any other: it has no bins, and no harm comes of it.
 
@@ -40,18 +45,22 @@ def fit_encoding(spec: Spec, table: pa.Table) -> Encoding:
     if table.num_rows == 0:
         raise EncodingError("no training rows to fix the encoding on")
     bins = _bins(spec.sized(table.num_rows))
-    fitted: dict[str, list[Any]] = {"number": [], "timestamp": [], "category": [], "text": []}
+    fitted: dict[str, list[Any]] = {"number": [], "timestamp": [], "category": [], "text": [], "vector": []}
     for slot in spec.slots:
         column = table.column(slot.name).combine_chunks()
         if slot.kind == "number":
             fitted["number"].append(_number(slot.name, column, bins))
         elif slot.kind == "timestamp":
             fitted["timestamp"].append(_clock(slot.name, column, bins))
+        elif slot.kind == "vector":
+            fitted["vector"].append(_vector(slot.name, column, (models or {})[slot.name]))
         elif slot.kind == "text":
             fitted["text"].append(_text(slot.name, column, spec))
         else:
             fitted["category"].append(_category(slot, column, spec))
-    return Encoding(*(tuple(fitted[kind]) for kind in ("number", "timestamp", "category", "text")))
+    kinds = ("number", "timestamp", "category", "text", "vector")
+    numbers, clocks, categories, texts, vectors = (tuple(fitted[kind]) for kind in kinds)
+    return Encoding(numbers, clocks, categories, texts, vectors, models or {})
 
 
 def _bins(spec: Spec) -> int:
@@ -124,6 +133,20 @@ def _category(slot: Slot, column: pa.Array, spec: Spec) -> Category:
     seen = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
     frequent = sorted((-count, level) for level, count in seen if count >= spec.rare)[: spec.levels]
     return Category(slot.name, False, tuple(sorted(level for _, level in frequent)))
+
+
+def _vector(name: str, column: pa.Array, model: TextModel) -> Vector:
+    """Mean and inverse deviation of each dimension over distinct training texts, a sample where many."""
+    texts = pc.unique(column.drop_null()).to_pylist()
+    sample = texts[:: max(1, len(texts) // _VECTORS_SAMPLED)] or [""]
+    rows = np.stack([model.vector(text) for text in sample]).astype(np.float64)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if len(rows) == 0:
+        raise EncodingError(f"'{name}': its encoder gives no numbers for any training text")
+    spread = rows.std(axis=0)
+    inverse = 1.0 / np.where(spread > 1e-9, spread, 1.0)
+    scales = tuple(rows.mean(axis=0).tolist()), tuple(inverse.tolist())
+    return Vector(name, model.tokens, model.output, model.lower, model.pool, *scales)
 
 
 def _text(name: str, column: pa.Array, spec: Spec) -> Text:

@@ -10,7 +10,7 @@ from typing import Any
 
 from embeddings.errors import SpecError, SpecProblem
 
-KINDS = ("number", "flag", "category", "text", "timestamp")
+KINDS = ("number", "flag", "category", "text", "timestamp", "vector")
 NUMERIC = ("piecewise-linear", "standardised")
 BODIES = ("auto", "tower", "ensemble")
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 from engine.errors import BundleError
 from engine.files import whole, whole_folder
 from engine.manifest import (
+    ENCODERS,
     FOLDERS,
     KEPT,
     MANIFEST,
@@ -49,7 +50,7 @@ class Bundle:
     def create(cls, parts: Mapping[str, bytes], *, lineage: Mapping[str, Any], created: datetime) -> Bundle:
         """Make a bundle of these parts. Raises BundleError for parts that cannot be one."""
         manifest = Manifest.of(parts, lineage=lineage, created=created)
-        check_model(parts[MODEL])
+        check_models(parts)
         return cls(manifest, MappingProxyType({path: parts[path] for path in manifest.parts}))
 
     @classmethod
@@ -62,7 +63,7 @@ class Bundle:
         parts = {
             name: _verified(name, part, read_part(name, part), path) for name, part in stated.parts.items()
         }
-        check_model(parts[MODEL], path=path)
+        check_models(parts, path=path)
         return cls(stated, MappingProxyType(parts))
 
     @property
@@ -140,16 +141,24 @@ def write_bundle_file(bundle: Bundle, path: Path) -> None:
             archive.writestr(entry, data)
 
 
-def check_model(model: bytes, *, path: str = "") -> None:
+def check_models(parts: Mapping[str, bytes], *, path: str = "") -> None:
+    """Refuse the model, or an encoder of a text field, that a bundle must not hold."""
+    check_model(parts[MODEL], path=path)
+    for name, data in parts.items():
+        if name.startswith(ENCODERS) and name.endswith(".onnx"):
+            check_model(data, part=name, path=path)
+
+
+def check_model(model: bytes, *, part: str = MODEL, path: str = "") -> None:
     """Refuse a model that keeps tensors in other files, that may loop, or that is no ONNX model at all."""
     try:
         found = findings(model)
     except ValueError as error:
-        raise BundleError(f"not an ONNX model: {error}", part=MODEL, path=path) from None
+        raise BundleError(f"not an ONNX model: {error}", part=part, path=path) from None
     if EXTERNAL in found:
-        raise BundleError("keeps data in other files, which a bundle must not", part=MODEL, path=path)
+        raise BundleError("keeps data in other files, which a bundle must not", part=part, path=path)
     if CONTROL_FLOW in found:
-        raise BundleError("holds a loop or a branch, which a bundle must not", part=MODEL, path=path)
+        raise BundleError("holds a loop or a branch, which a bundle must not", part=part, path=path)
 
 
 def _contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:

@@ -27,6 +27,7 @@ REQUIRED = (
 OPTIONAL = ("model/references.json", "reasons.json")  # shape no outcome, but what is told of one
 KEPT = ("evaluation.json", "project.yaml")  # carried along, decide nothing, stand outside the digest
 FOLDERS = ("rules/", "lists/")
+ENCODERS = "model/encoders/"  # of text fields: a graph NAME.onnx and a vocabulary NAME.txt each
 
 MOST_PARTS = 10_000
 MANIFEST_MOST = 8 * 2**20
@@ -154,8 +155,10 @@ def check_name(name: str, *, path: str = "") -> None:
     """Hold a part's path to the format: relative, plain ASCII, no `.` or `..`, known to the format."""
     if not _PATH.fullmatch(name) or len(name) > 255:
         raise BundleError("not a path that a part may have", part=shown(name), path=path)
-    if name not in (*REQUIRED, *OPTIONAL, *KEPT) and not name.startswith(FOLDERS):
+    if name not in (*REQUIRED, *OPTIONAL, *KEPT) and not name.startswith((*FOLDERS, ENCODERS)):
         raise BundleError("a part that this format does not know", part=name, path=path)
+    if name.startswith(ENCODERS) and not name.endswith((".onnx", ".txt")):
+        raise BundleError("an encoder is a .onnx and a .txt", part=name, path=path)
     if name.startswith("rules/") and not name.endswith((".yaml", ".yml")):
         raise BundleError("rule files end in .yaml", part=name, path=path)
 

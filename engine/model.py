@@ -9,7 +9,7 @@ import numpy as np
 
 from embeddings.encode import Encoding
 from engine.errors import BundleError
-from engine.manifest import MODEL, read_json
+from engine.manifest import ENCODERS, MODEL, read_json
 from engine.onnx_outputs import with_outputs
 from engine.references import REFERENCES, References
 from engine.schema import Schema
@@ -64,7 +64,8 @@ class Model:
         if not isinstance(classifiers, list) or not all(isinstance(one, dict) for one in classifiers):
             raise BundleError("states no list of classifiers", part=SCORES)
         try:
-            encoding = Encoding.from_json(read_json(parts[ENCODING], ENCODING))
+            encoding = Encoding.from_json(read_json(parts[ENCODING], ENCODING), encoder_files(parts))
+            encoding.check_models()
         except BundleError:
             raise
         except ValueError as error:
@@ -129,6 +130,11 @@ class Model:
         if three.shape != (3, len(self.scores)) or three.dtype.kind != "f":
             shape = " x ".join(map(str, three.shape))
             raise BundleError(f"gives {shape} {three.dtype} values for 3 rows", part=MODEL)
+
+
+def encoder_files(parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of the encoders of text fields, by their names within `model/encoders/`."""
+    return {path.removeprefix(ENCODERS): data for path, data in parts.items() if path.startswith(ENCODERS)}
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.bundle import Bundle
 from engine.errors import BundleError, InputError
-from engine.manifest import MODEL
+from engine.manifest import ENCODERS, MODEL
 from engine.model import ENCODING, SCORES, Model
 from engine.reasons import ReasonCodes, read_reasons
 from engine.references import REFERENCES
@@ -179,5 +179,8 @@ def _same_model(bundle: Bundle, other: Bundle) -> bool:
     ours, theirs = bundle.manifest.parts, other.manifest.parts
     if (REFERENCES in ours) != (REFERENCES in theirs):
         return False
-    shared = (*MODEL_PARTS, *({REFERENCES} & set(ours)))
+    encoders = {part for part in {*ours, *theirs} if part.startswith(ENCODERS)}
+    if not encoders <= set(ours) & set(theirs):
+        return False
+    shared = (*MODEL_PARTS, *({REFERENCES} & set(ours)), *encoders)
     return all(ours[part].sha256 == theirs[part].sha256 for part in shared)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from engine.experiments.cache import Cache, key_of
+from engine.project.encoders import encoder_identity
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -68,6 +69,7 @@ def embedding_key(
             for name, label in project.labels.items()
         ],
         embedding=project.embedding.to_mapping(),
+        encoders=encoder_identity(project),
         slots=[slot.name for slot in project.embedding.slots],
         libraries=dict(versions),
     )

@@ -44,6 +44,7 @@ def embedded_to_arrays(made: EmbeddedReport) -> Arrays:
         "train": embedded.train,
         "validation": embedded.validation,
         "about": text_array({"encoding": embedded.encoding.to_json(), "report": dict(report)}),
+        **{f"file.{name}": bytes_array(data) for name, data in embedded.encoding.files().items()},
         **_named("train_inputs.", embedded.train_inputs),
         **_named("inputs.", embedded.inputs),
     }
@@ -58,7 +59,9 @@ def read_embedded(arrays: Mapping[str, np.ndarray]) -> EmbeddedReport:
         arrays["train"],
         arrays["validation"],
         _under("train_inputs.", arrays),
-        Encoding.from_json(about["encoding"]),
+        Encoding.from_json(
+            about["encoding"], {name: data.tobytes() for name, data in _under("file.", arrays).items()}
+        ),
     )
     return embedded, about["report"]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from embeddings.spec import BODIES, NUMERIC, RANGES, UNSETTLED, Spec
+from embeddings.textmodel import POOLS
+from engine.project.encoders import ENCODER_KEYS
 from engine.project.estimators import INPUTS, MODULES, OWN_KEYS
 from engine.project.reading import (
     CLASSIFIER_KEYS,
@@ -92,6 +94,16 @@ _CLASSIFIER = {
     "reasons": _maybe(Shape("The reason code of each field, for adverse decisions.",
                             each=replace(REASON, about="A reason code."))),
 }  # fmt: skip
+_ENCODER = {
+    "onnx": text("The graph's file, from the project's folder.", minLength=1),
+    "vocabulary": text("The file of its word pieces, one a line.", minLength=1),
+    "output": text("The output that it is read from.", minLength=1),
+    "tokens": Shape(
+        "At most so many pieces of a text.", schema={"type": "integer", "minimum": 3, "maximum": 512}
+    ),
+    "lower": Shape("Whether its vocabulary is in small letters.", schema={"type": "boolean"}),
+    "pool": Shape("How the vectors of pieces become one.", schema={"enum": list(POOLS)}),
+}
 _EMBEDDING = {
     **{
         name: _number("", low, high, whole=kind is int) if name in UNSETTLED
@@ -104,8 +116,14 @@ _EMBEDDING = {
     "hidden": Shape("Widths of the hidden layers; by the number of rows if left out.", many=True, least=1,
                     empty=True, each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),
     "without": _names("Fields for the rules alone: the model does not see them."),
+    "encoders": _maybe(
+        Shape(
+            "Encoders of your own, by text field.",
+            each=Shape("An encoder.", keyed(ENCODER_KEYS, _ENCODER), needed=ENCODER_KEYS[:3]),
+        )
+    ),
 }  # fmt: skip
-_EMBEDDING_KEYS = (*(one.name for one in fields(Spec) if one.name != "slots"), "without")
+_EMBEDDING_KEYS = (*(one.name for one in fields(Spec) if one.name != "slots"), "without", "encoders")
 _ROW = {
     "when": condition('A CEL condition over the record and scores.NAME; the last row is "true".'),
     "decide": text("The outcome.", minLength=1),

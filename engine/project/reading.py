@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from embeddings.errors import SpecError
 from embeddings.spec import Spec
+from engine.project.encoders import read_encoders
 from engine.project.estimators import read_own
 from engine.project.form import Form
 from engine.project.reasons import read_reasons, refuse_unseen
 from engine.project.records import (
     ClassifierSpec,
     Data,
+    EncoderSpec,
     EvaluationSpec,
     Label,
     OwnClassifier,
@@ -60,7 +63,7 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     outcomes = _outcomes(form, top)
     labels = _labels(form, top, schema)
     classifiers = _classifiers(form, top, labels, schema)
-    embedding = _embedding(form, top, schema)
+    embedding, encoders = _embedding(form, top, schema)
     refuse_unseen(form, classifiers, schema, embedding, top.get("id"))
     seen = [*(schema.variables() if schema else ()), *_scores(classifiers)]
     policy = _policy(form, top, seen, outcomes) if schema else None
@@ -73,7 +76,7 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
         raise CheckFailed(form.problems)
     return Project(
         name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation,
-        identifier, text, event_time,
+        identifier, text, event_time, encoders,
     )  # fmt: skip
 
 
@@ -205,26 +208,34 @@ def _scores(classifiers: Mapping[str, ClassifierSpec]) -> list[Variable]:
     return [Variable(f"scores.{name}", "double", nullable=False, minimum=0.0, maximum=1.0) for name in names]
 
 
-def _embedding(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Spec:
-    """Read the settings of the embedding; `without` keeps fields for the rules alone."""
+def _embedding(
+    form: Form, top: Mapping[str, Any], schema: Schema | None
+) -> tuple[Spec, dict[str, EncoderSpec]]:
+    """Read the settings of the embedding; `without` keeps fields for the rules alone.
+
+    A text with an encoder of its own is a slot of kind `vector`.
+    """
     settings = form.section(("embedding",), top)
     without = form.names(("embedding", "without"), settings)
     settings.pop("without", None)
     slots = schema.slots() if schema else []
+    encoders = read_encoders(form, settings, tuple(slot.name for slot in slots if slot.kind == "text"))
+    settings.pop("encoders", None)
+    slots = [replace(slot, kind="vector") if slot.name in encoders else slot for slot in slots]
     for index, name in enumerate(without if schema else ()):
         form.known(("embedding", "without", index), "field", name, [slot.name for slot in slots])
     seen = [slot for slot in slots if slot.name not in without]
     if slots and not seen:
         form.note(("embedding", "without"), "no field is left for the embedding", "leave at least one in")
     try:
-        return Spec.from_mapping(settings, seen)
+        return Spec.from_mapping(settings, seen), encoders
     except SpecError as failed:
         for problem in failed.problems:
             path = ("embedding", problem.key)
             form.note(
                 path, f"{problem.key}: {problem.message}", problem.hint, key="unknown" in problem.message
             )
-        return Spec()
+        return Spec(), {}
 
 
 def _policy(

@@ -71,6 +71,18 @@ class OwnClassifier:
 
 
 @dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder of the project's own for a text field: its files, and how it is read."""
+
+    onnx: str
+    vocabulary: str
+    output: str
+    tokens: int = 128
+    lower: bool = True
+    pool: str = "mean"
+
+
+@dataclass(frozen=True)
 class ClassifierSpec:
     """One classifier of the bundle: the label it predicts, and who competes for the place.
 
@@ -143,6 +155,7 @@ class Project:
     id: str | None
     text: bytes
     event_time: str | None = None  # the timestamp field that dates of rules are held against
+    encoders: Mapping[str, EncoderSpec] = field(default_factory=dict)  # by text field
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from embeddings.export import check_parity, export_onnx
 from embeddings.fit import fit_encoding
 from embeddings.train import embed
 from engine.errors import TandemError
-from engine.manifest import MODEL
+from engine.manifest import ENCODERS, MODEL
 from engine.model import ENCODING, SCORES, open_session
+from engine.project.encoders import load_encoders
 from engine.training.batches import unsteady_columns
 from engine.training.choose import (
     LARGEST_DIFFERENCE,
@@ -141,6 +142,7 @@ def learn(
             ENCODING: canonical_json(embedded.encoding.to_json()),
             SCORES: canonical_json(_scores(project, choices, pad)),
             **references,
+            **{ENCODERS + name: data for name, data in embedded.encoding.files().items()},
         },
         _report(report, choices, parts),
         choices,
@@ -157,7 +159,7 @@ def embed_rows(
     """
     progress("reading fields", 0.02)
     spec = replace(project.embedding, slots=slots_of(project))
-    encoding = fit_encoding(spec, _table(training.fields))
+    encoding = fit_encoding(spec, _table(training.fields), load_encoders(project))
     inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
     derived, own = fit_derived(spec, encoding, inputs, training.codes) or (None, None)
     seen = inputs if own is None else {**inputs, INPUT: own}

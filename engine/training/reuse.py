@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.manifest import MODEL
+from engine.manifest import ENCODERS, MODEL
 from engine.model import ENCODING, SCORES
+from engine.project.encoders import encoder_identity
 from engine.references import REFERENCES
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def model_key(project: Project, data: Mapping[str, str], versions: Mapping[str, 
             for name, label in project.labels.items()
         },
         "embedding": project.embedding.to_mapping(),
+        **({"encoders": encoder_identity(project)} if project.encoders else {}),
         "slots": [slot.name for slot in project.embedding.slots],
         "classifiers": [
             [name, spec.label, spec.written_candidates(), list(spec.scores)]
@@ -89,7 +91,8 @@ def reusable(previous: Bundle | None, key: str) -> tuple[dict[str, bytes], dict[
         return None
     kept = previous.json(EVALUATION) if EVALUATION in previous.parts else {}
     report = kept.get("training") if isinstance(kept, dict) else None
-    parts = {path: previous.parts[path] for path in MODEL_PARTS if path in previous.parts}
+    ours = [path for path in previous.parts if path in MODEL_PARTS or path.startswith(ENCODERS)]
+    parts = {path: previous.parts[path] for path in ours}
     return parts, report if isinstance(report, dict) else {}
 
 

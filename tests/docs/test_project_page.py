@@ -28,10 +28,19 @@ def test_every_setting_of_the_embedding_is_on_the_page() -> None:
 
 def test_the_classifier_of_one_s_own_is_read_as_written() -> None:
     """The second example is a section of a project, without a problem."""
-    example, own = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    example, own, _ = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     first, rest = example.split("classifiers:\n  risk:", 1)
     grade = "  grade:" + rest.split("  grade:", 1)[1]
     project = parse_project((first + own + grade).encode(), root=Path("lending"))
     _, forest = project.classifiers["risk"].candidates
     assert isinstance(forest, OwnClassifier)
     assert (forest.name, forest.input, forest.after) == ("forest", "fields", "tree")
+
+
+def test_the_encoder_of_one_s_own_is_read_as_written() -> None:
+    """The third example is a section of a project, without a problem."""
+    example, _, section = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^embedding: .*\n", section, example, flags=re.MULTILINE)
+    project = parse_project(text.encode(), root=Path("lending"))
+    assert project.encoders["note"].tokens == 64
+    assert ("note", "vector") in [(slot.name, slot.kind) for slot in project.embedding.slots]

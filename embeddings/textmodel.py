@@ -1,0 +1,124 @@
+"""An encoder of the user's: a text → a vector, by an ONNX graph that reads word pieces, as it came.
+
+Texts go through one at a time, each filled up to the same number of places: a text has the same vector
+alone and among others, bit for bit, whatever the graph is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from embeddings.errors import EncodingError
+from embeddings.wordpiece import WordPieces
+
+POOLS = ("mean", "first")
+NUMBERS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"
+MOST_WIDTH = 4_096
+MOST_TOKENS = 512
+_MOST_REMEMBERED = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class TextModel:
+    """`onnx` and `vocabulary` are the files' bytes; `output` names the graph's output.
+
+    Where that gives a vector for each piece, `(1, tokens, width)`, `pool` makes one of them: the mean over
+    the text's own pieces, or the first.
+    """
+
+    onnx: bytes = field(repr=False)
+    vocabulary: bytes = field(repr=False)
+    tokens: int
+    output: str
+    lower: bool = True
+    pool: str = "mean"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_remembered", {})
+
+    def vector(self, text: str) -> np.ndarray:
+        """Give a text's vector `(width,)` float32; all NaN where the graph gives what is no number.
+
+        Raises `EncodingError` where the graph does not run, or gives no vector.
+        """
+        remembered: dict[str, np.ndarray] = self._remembered  # type: ignore[attr-defined]
+        found = remembered.get(text)
+        if found is None:
+            found = self._run(self._pieces.numbers(text, self.tokens))
+            found.setflags(write=False)
+            if len(remembered) >= _MOST_REMEMBERED:
+                remembered.clear()
+            remembered[text] = found
+        return found
+
+    def check(self) -> int:
+        """Try the graph on no text and on the last piece of the vocabulary; give the vectors' dimensions.
+
+        Raises `EncodingError` where it does not run on both, or gives them other dimensions.
+        """
+        last = len(self._pieces.pieces) - 1
+        widths = {len(self._run([last] * 3)), len(self.vector("")), len(self._run([last] * self.tokens))}
+        if len(widths) > 1:
+            raise EncodingError("its vectors differ in length from text to text")
+        return widths.pop()
+
+    @cached_property
+    def _pieces(self) -> WordPieces:
+        return WordPieces.read(self.vocabulary, lower=self.lower)
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False
+        options.log_severity_level = 4
+        try:
+            session = onnxruntime.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no base but this
+            raise EncodingError(f"onnxruntime refuses it: {_first_line(error)}") from None
+        names = [one.name for one in session.get_inputs()]
+        if NUMBERS not in names or not set(names) <= {NUMBERS, MASK, KINDS}:
+            raise EncodingError(
+                f"its inputs are {', '.join(names)}; an encoder of word pieces takes {NUMBERS}, and maybe "
+                f"{MASK} and {KINDS}, each int64 (texts, pieces)"
+            )
+        outputs = [one.name for one in session.get_outputs()]
+        if self.output not in outputs:
+            raise EncodingError(f"it has no output '{self.output}'; there are {', '.join(outputs)}")
+        return session
+
+    def _run(self, numbers: list[int]) -> np.ndarray:
+        filled = np.full((1, self.tokens), self._pieces.padding, np.int64)
+        filled[0, : len(numbers)] = numbers
+        mask = np.zeros((1, self.tokens), np.int64)
+        mask[0, : len(numbers)] = 1
+        session = self._session
+        given = {NUMBERS: filled, MASK: mask, KINDS: np.zeros_like(mask)}
+        feed = {one.name: given[one.name] for one in session.get_inputs()}
+        try:
+            made = np.asarray(session.run([self.output], feed)[0])
+        except Exception as error:
+            raise EncodingError(f"it does not run: {_first_line(error)}") from None
+        if made.dtype.kind != "f" or made.ndim not in (2, 3) or made.shape[0] != 1:
+            shape = " x ".join(map(str, made.shape))
+            raise EncodingError(
+                f"output '{self.output}' gives {shape} {made.dtype} for one text, and no vector"
+            )
+        if made.ndim == 3:
+            pieces = made[0, : len(numbers)].astype(np.float64)
+            made = (pieces.mean(axis=0) if self.pool == "mean" else pieces[0])[None]
+        vector = made[0].astype(np.float32)
+        if not 1 <= len(vector) <= MOST_WIDTH:
+            raise EncodingError(f"a vector of {len(vector)} dimensions; from 1 to {MOST_WIDTH} are allowed")
+        return vector if np.isfinite(vector).all() else np.full(len(vector), np.nan, np.float32)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:300]
