@@ -12,11 +12,14 @@ import time
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import embeddings
+import engine.training
 from engine.files import write_whole
 from engine.training.reuse import canonical_json
 
@@ -29,8 +32,18 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def key_of(**shaped: Any) -> str:
-    """SHA-256 in hexadecimal over JSON-able values, and the version of what the files hold."""
-    return hashlib.sha256(canonical_json({"format": FORMAT, **shaped})).hexdigest()
+    """SHA-256 in hexadecimal over JSON-able values, the version of what the files hold, and the code."""
+    return hashlib.sha256(canonical_json({"format": FORMAT, "code": _code(), **shaped})).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """SHA-256 over the sources that fit models: another version of them makes other models."""
+    digest = hashlib.sha256()
+    for package in (embeddings, engine.training):
+        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def arrays_to_bytes(arrays: Arrays) -> bytes:
