@@ -80,7 +80,9 @@ def _decided_on(runtime: Runtime, decision: Decision, row: int | None) -> Iterat
     if not asked_policy:
         names = list(_names(runtime.rules.rule(decision.decided_by).condition))
         yield from _scores(names)
-        asked_policy = any(name.name == "proposed" for name in names)
+        # A rule against what the model proposed was not led by what the model held against the record.
+        mildest = decision.proposed == runtime.outcomes[0]
+        asked_policy = not mildest and any(name.name == "proposed" for name in names)
     if asked_policy:
         conditions = runtime.policy.conditions
         if own := list(_scores(_names(conditions[row]))):

@@ -11,9 +11,10 @@ from engine.errors import BundleError
 from engine.explain import NO_REFERENCES, NOT_RUN, explain_record
 from engine.explanation import Explanation
 from engine.reasons import REASONS, AdverseReason, ReasonCodes, against, read_reasons, write_reasons
+from engine.references import REFERENCES
 from engine.runtime import Runtime
 from tests.engine.core.explained import explained_bundle
-from tests.engine.core.tiny import NOW, runtime, table
+from tests.engine.core.tiny import NOW, bundle, runtime, table
 
 RECORD = {"amount": 40, "channel": "web", "at_time": "2026-03-01T12:00:00Z", "memo": "gift", "age_days": 900}
 MOVED = Contributions("fraud", -2.0, 0.5, {"a": 2.0, "b": -1.5, "c": 1.0, "d": 0.75, "e": 0.25})
@@ -104,6 +105,23 @@ def test_a_rule_that_looked_at_a_score_comes_before_the_fields_that_moved_it() -
         first, *rest = one.adverse_reasons(n=20)
         assert (first.code, first.rule, first.fields) == ("YOUNG", "young", ("age_days",))
         assert rest == against(one.contributions["fraud"], ReasonCodes())
+
+
+def test_a_rule_against_a_mild_proposal_is_the_only_reason() -> None:
+    """One that goes by a severe proposal is followed by the fields behind it; by `approve`, by none."""
+    text = b"""
+filters: first
+rules:
+  - {id: never-approve, when: "proposed == 'approve'", decide: review, reason: NEVER}
+  - {id: harder, when: "proposed == 'review'", decide: decline, reason: HARDER}
+"""
+    opened = Runtime.open(bundle(text, **{REFERENCES: explained_bundle().parts[REFERENCES]}))
+    found = [explain_record(opened, record, now=NOW) for record in table(200).to_pylist()]
+    told = {by(one): one for one in found}
+    assert told["never-approve"].adverse_reasons(n=20) == (AdverseReason("NEVER", (), rule="never-approve"),)
+    assert told["never-approve"].decided_on == ()
+    assert told["harder"].decided_on == ("fraud", "grade.c")
+    assert len(told["harder"].adverse_reasons(n=20)) > 1
 
 
 def by(explanation: Explanation) -> str:
