@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,10 @@ INVARIANT: every true row is possible; the two are one array, not only equal, wh
 AT_ONCE = 32
 """Planes read back in one go: enough for calls that are long, few enough to stay in the cache."""
 
-SPARSE = 4
-"""Where one byte in so many has a bit set, or more, all are unpacked."""
+DENSE = 10
+"""Where one bit in so many is set, or more, all are unpacked."""
+
+_ONE = np.uint64(1)
 
 
 def pack(mask: np.ndarray) -> Plane:
@@ -32,22 +35,37 @@ def rows_of(planes: Sequence[Plane], start: int, rows: int) -> list[np.ndarray]:
     for first in range(0, len(planes), AT_ONCE):
         some = planes[first : first + AT_ONCE]
         width = len(some[0]) * 8
-        stacked = np.concatenate(some)
+        stacked = np.concatenate([*some, np.zeros(-len(some) * len(some[0]) % 8, dtype=np.uint8)])
         if rows % 8:
-            stacked[width // 8 - 1 :: width // 8] &= (1 << rows % 8) - 1
-        places = _set_bits(stacked)
-        ends = np.searchsorted(places, np.arange(len(some) + 1) * width).tolist()
-        places = np.remainder(places, width, out=places) if width & (width - 1) else places & (width - 1)
-        numbers = (places + start).astype(np.int32)
+            stacked[width // 8 - 1 : len(some) * width // 8 : width // 8] &= (1 << rows % 8) - 1
+        places = _set_bits(stacked.view(np.uint64))
+        kind = places.dtype.type
+        ends = np.searchsorted(places, np.arange(len(some) + 1, dtype=kind) * kind(width)).tolist()
+        places = places % kind(width) if width & (width - 1) else places & kind(width - 1)
+        numbers = places.astype(np.int32, copy=False)
+        numbers += np.int32(start)
         found += [numbers[ends[place] : ends[place + 1]] for place in range(len(some))]
     return found
 
 
-def _set_bits(plane: Plane) -> np.ndarray:
-    """Number the bits that are set; where few bytes have any, only those are unpacked."""
-    held = np.flatnonzero(plane != 0)
-    if len(held) * SPARSE > len(plane):
-        return np.flatnonzero(np.unpackbits(plane, bitorder="little").view(np.bool_))
-    bits = np.flatnonzero(np.unpackbits(plane[held], bitorder="little").view(np.bool_))
-    numbers: np.ndarray = (held[bits >> 3] << 3) + (bits & 7)
+def _set_bits(words: np.ndarray) -> np.ndarray:
+    """Number the bits that are set, rising: `(n,)` uint64 → uint32, or uint64 where there are too many.
+
+    Where few are set, each word gives up its lowest bit until it has none: an operation a bit, not one a row.
+    """
+    kind: type[Any] = np.uint32 if len(words) < 2**26 else np.uint64
+    if int(np.bitwise_count(words).sum(dtype=np.int64)) * DENSE >= len(words) * 64:
+        unpacked = np.unpackbits(words.view(np.uint8), bitorder="little")
+        return np.flatnonzero(unpacked.view(np.bool_)).astype(kind)
+    held = np.flatnonzero(words != 0)
+    words, base = words[held], held.astype(kind) << kind(6)
+    parts = []
+    while len(words):
+        less = words - _ONE
+        parts.append(base + np.bitwise_count(~words & less))
+        words &= less
+        more = np.flatnonzero(words != 0)
+        words, base = words[more], base[more]
+    numbers: np.ndarray = np.concatenate([np.empty(0, dtype=kind), *parts])
+    numbers.sort()
     return numbers

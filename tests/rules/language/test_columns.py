@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import columnar, masked, scalar, threads
+from rules.bits import pack, rows_of
 from rules.cel import Checker
 from rules.cuts import FEW, Cuts
 from rules.expression import Variable
@@ -40,6 +41,25 @@ SPREADS = st.sampled_from(
     ]
 )
 SETTINGS = settings(max_examples=60, deadline=None)
+
+
+@given(
+    rows=st.integers(1, 1000),
+    shares=st.lists(st.sampled_from([0.0, 0.002, 0.02, 0.09, 0.11, 0.5, 1.0]), min_size=1, max_size=70),
+    start=st.sampled_from([0, 65_536]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@SETTINGS
+def test_bits_are_read_back_as_rows(rows: int, shares: list[float], start: int, seed: int) -> None:
+    """Rows are those of the set bits, however dense; what stands past the rows is noise and not read."""
+    rng = np.random.default_rng(seed)
+    width = -(-rows // 8) * 8
+    masks = [rng.random(width) < share for share in shares]
+    found = rows_of([pack(mask) for mask in masks], start, rows)
+    assert [some.dtype for some in found] == [np.int32] * len(shares)
+    assert [some.tolist() for some in found] == [
+        (np.flatnonzero(mask[:rows]) + start).tolist() for mask in masks
+    ]
 
 
 def masks_are_exact(edges: np.ndarray, values: np.ndarray) -> None:
