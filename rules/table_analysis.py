@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -20,8 +21,10 @@ from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, CIDR, DOUBLE, STRING, TIMESTAMP, Name, Variable
 from rules.pieces import Pieces, Span
 from rules.scalar import Lists
+from rules.table_beside import Beside
+from rules.table_beside import Column as Stretches
 from rules.table_index import Cuts, positions
-from rules.table_run import TableRun, table_columns
+from rules.table_run import Inputs
 
 MOST_STEPS = 300_000
 MOST_TRIED = 20_000
@@ -64,16 +67,16 @@ class Gaps:
     cut_off: bool = False
 
 
-def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 20) -> Overlaps:
+def overlaps(domain: Domain, *, most: int = 20) -> Overlaps:
     """Find rows that hold on one record; `most` of them are given with such a record."""
-    domain = Domain(table, variables, lists)
-    together = domain.together()
-    if together is None:
+    domain.tried = 0
+    beside = domain.beside
+    if beside is None:
         return Overlaps((), 0, cut_off=True)
     found: list[Overlap] = []
     pairs = undecided = 0
-    for row, bits in enumerate(together):
-        later = bits >> (row + 1)
+    for row in range(domain.rows):
+        later = beside.of(row) >> (row + 1)
         if not later:
             continue
         pairs += later.bit_count()
@@ -94,11 +97,11 @@ def overlaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *
     return Overlaps(tuple(found), pairs, undecided, cut_off=pairs > len(found) + undecided)
 
 
-def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, most: int = 10) -> Gaps:
+def gaps(domain: Domain, *, most: int = 10) -> Gaps:
     """Find records without missing values on which no row holds, at a time at which the table does."""
-    if table.timed and len(set(table.cells[-1])) == 1:
-        table = replace(table, inputs=table.inputs[:-1], cells=table.cells[:-1])
-    domain = Domain(table, variables, lists)
+    if domain.table.timed and len(set(domain.table.cells[-1])) == 1:
+        domain = domain.untimed()
+    domain.tried = 0
     columns = sorted(domain.columns, key=lambda column: column.pieces.share)
     cuts = [Cuts(column.pieces) for column in columns]
     seen: list[set[tuple[int, int]]] = [set() for _ in columns]
@@ -134,41 +137,65 @@ def gaps(table: CheckedTable, variables: Sequence[Variable], lists: Lists, *, mo
 
 
 class Domain:
-    """The inputs of a table with the values that they may take."""
+    """The inputs of a table with the values that they may take: made once for all that is asked of it.
 
-    def __init__(self, table: CheckedTable, variables: Sequence[Variable], lists: Lists) -> None:
-        known = {variable.name: variable for variable in variables}
+    `columns` are those of the table, where they have been made before.
+    """
+
+    def __init__(
+        self,
+        table: CheckedTable,
+        variables: Sequence[Variable],
+        lists: Lists,
+        columns: Sequence[Column] | None = None,
+    ) -> None:
         self.rows = len(table.table.rows)
-        self._table, self._lists = table, lists
-        self.columns = []
-        for place, (kind, cells) in enumerate(table_columns(table)):
-            node = table.inputs[place].node if place < len(table.inputs) else None
-            variable = known.get(node.name) if isinstance(node, Name) else None
-            self.columns.append(Column(kind, cells, variable))
-        collecting = replace(table, table=replace(table.table, hit_policy="collect"))
-        self._run = TableRun(collecting, lists, ())
+        self.table, self._variables, self._lists = table, variables, lists
+        self._inputs = Inputs(table, lists)
+        self.columns = list(self._made() if columns is None else columns)
         self.tried = 0
         names = sorted({name for one in table.inputs for name in one.variables})
         self._blank: dict[str, Any] = dict.fromkeys(names)
 
-    def together(self) -> list[int] | None:
-        """Give for each row, as bits, those that may hold where it does; None where that takes too long."""
-        found = [(1 << self.rows) - 1] * self.rows
-        for column in self.columns:
-            beside = column.together()
-            if beside is None:
-                return None
-            for rows, bits in beside:
-                for row in rows:
-                    found[row] &= bits
-        return found
+    def _made(self) -> Iterator[Column]:
+        known = {variable.name: variable for variable in self._variables}
+        inputs = self.table.inputs
+        for place, (kind, cells) in enumerate(self._inputs.columns):
+            node = inputs[place].node if place < len(inputs) else None
+            yield Column(kind, cells, known.get(node.name) if isinstance(node, Name) else None)
+
+    def untimed(self) -> Domain:
+        """Give the domain without the last input, which is the time at which rows hold."""
+        table = self.table
+        last = len(table.inputs) - 1
+        less = replace(table, inputs=table.inputs[:last], cells=table.cells[:last])
+        columns = [*self.columns[:last], *self.columns[last + 1 :]]
+        return Domain(less, self._variables, self._lists, columns)
+
+    def holding(self, record: Mapping[str, Any]) -> tuple[int, int]:
+        """Give (bits) the rows that hold on a record, and those that hold or are unknown."""
+        true = open_ = (1 << self.rows) - 1
+        for value, column in zip(self._inputs.load(record), self.columns, strict=True):
+            code = column.pieces.code(value)
+            true &= column.pieces.true(code)
+            open_ &= column.pieces.open(code)
+        return true, open_
+
+    @cached_property
+    def beside(self) -> Beside | None:
+        """The rows that may hold where a row does; None where telling takes too long."""
+        asking = [column for column in self.columns if len(column.pieces.groups) > 1]
+        asking = asking or self.columns[:1]
+        if any(column.parted * len(column.pieces.groups) > 2 * MOST_STEPS for column in asking):
+            return None
+        return Beside([column.stretches() for column in asking], self.rows)
 
     def witness(self, codes: Sequence[Sequence[int]], rows: Sequence[int]) -> Mapping[str, Any] | None:
         """Give a record with one of the codes in every column, on which these rows hold; or none, without."""
         for record in self._candidates(codes):
             self.tried += 1
-            holding = self._run.record(record)[0]
-            if all(row in holding for row in rows) if rows else not holding:
+            true, _ = self.holding(record)
+            if all(true >> row & 1 for row in rows) if rows else not true:
                 return record
         return None
 
@@ -176,7 +203,8 @@ class Domain:
         """Give a record with one of the codes in every column, on which a row is open; or none."""
         for record in self._candidates(codes):
             self.tried += 1
-            if row in self._run.record(record)[1]:
+            true, open_ = self.holding(record)
+            if (open_ & ~true) >> row & 1:
                 return record
         return None
 
@@ -200,13 +228,13 @@ class Domain:
             if value is not _IMPOSSIBLE:
                 record[column.variable.name] = value
         yield record
-        for place, column in enumerate(self.columns[: len(self._table.inputs)]):
-            names = {cell.list for cell in self._table.cells[place] if cell.list}
+        for place, column in enumerate(self.columns[: len(self.table.inputs)]):
+            names = {cell.list for cell in self.table.cells[place] if cell.list}
             if column.variable is None:
                 continue
             for name in sorted(names):
                 for entry in islice(self._lists[name], LISTED_TRIED):
-                    value = entry.partition("/")[0] if self._table.lists[name] == CIDR else entry
+                    value = entry.partition("/")[0] if self.table.lists[name] == CIDR else entry
                     yield {**record, column.variable.name: value}
 
 
@@ -281,31 +309,14 @@ class Column:
         ]
         return [int(self._possible[start]) for start in sorted(starts)]
 
-    def together(self) -> list[tuple[list[int], int]] | None:
-        """Give for each distinct cell its rows, and (bits) all rows that hold somewhere where it does.
+    @cached_property
+    def parted(self) -> int:
+        """How many of the distinct cells hold on more than one stretch of values."""
+        return sum(len(self.spans(cell)) > 1 for cell in self.pieces.groups)
 
-        None where that would take too long.
-        """
-        groups = [
-            (rows, self.pieces.bits(rows), self.spans(cell)) for cell, rows in self.pieces.groups.items()
-        ]
-        whole = [(bits, spans[0]) for _, bits, spans in groups if len(spans) == 1]
-        parted = [(bits, spans) for _, bits, spans in groups if len(spans) > 1]
-        if len(parted) * len(groups) > 2 * MOST_STEPS:
-            return None
-        starts = _running([(span[0], bits) for bits, span in whole])
-        ends = _running([(-span[1], bits) for bits, span in whole])
-        found = []
-        for rows, bits, spans in groups:
-            beside = bits if spans else 0
-            for first, end in spans:
-                # Of what is in one stretch: it begins before this one ends, and ends after this one begins.
-                beside |= _before(starts, end) & _before(ends, -first)
-            for other, stretches in parted:
-                if any(a[0] < b[1] and b[0] < a[1] for a in spans for b in stretches):
-                    beside |= other
-            found.append((rows, beside))
-        return found
+    def stretches(self) -> Stretches:
+        """Give where the rows of each distinct cell hold."""
+        return Stretches(self.pieces, [self.spans(cell) for cell in self.pieces.groups])
 
     def _named(self, code: int, variable: Variable) -> Any:
         points = self.pieces.points
@@ -374,30 +385,6 @@ def _between(low: Any, high: Any, variable: Variable) -> Any:
         ):
             return value
     return _IMPOSSIBLE
-
-
-def _running(items: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Give the rising keys, and with each the union of the bits of all keys up to it."""
-    keys: list[int] = []
-    unions: list[int] = []
-    union = 0
-    for key, bits in sorted(items):
-        union |= bits
-        if keys and keys[-1] == key:
-            unions[-1] = union
-        else:
-            keys.append(key)
-            unions.append(union)
-    return keys, unions
-
-
-def _before(running: tuple[list[int], list[int]], key: int) -> int:
-    """Give the union of the bits of all keys below `key`."""
-    from bisect import bisect_left
-
-    keys, unions = running
-    at = bisect_left(keys, key)
-    return unions[at - 1] if at else 0
 
 
 def _bits(bits: int) -> Iterator[int]:

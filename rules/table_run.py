@@ -46,7 +46,7 @@ class TableRun:
             row_strength(table.hit_policy, row, place, outcomes) for place, row in enumerate(table.rows)
         ]
         order = sorted(range(rows), key=lambda row: (strengths[row], row), reverse=True)
-        inputs = _Inputs(checked, lists)
+        inputs = Inputs(checked, lists)
         self._inputs = inputs
         columns = [(kind, [cells[row] for row in order]) for kind, cells in inputs.columns]
         self._index = Index(columns, order, self.settle)
@@ -118,7 +118,7 @@ class _Flat:
         self.opened = np.array([open_ for one in merged for _, open_ in one], dtype=bool)
 
 
-class _Inputs:
+class Inputs:
     """The columns that the index takes: every input, and whether it is in each list that cells name."""
 
     def __init__(self, checked: CheckedTable, lists: Lists) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rules.cells import Cell
 from rules.checked_tables import CheckedTable
-from rules.expression import Variable
 from rules.pieces import Span
-from rules.scalar import Lists
 from rules.table_analysis import Column, Domain
+from rules.table_beside import Beside, ranked_below
 from rules.table_index import Cuts, positions
 from rules.table_rank import row_strength
 
@@ -55,9 +56,7 @@ class Wins:
 
 
 def wins(
-    table: CheckedTable,
-    variables: Sequence[Variable],
-    lists: Lists,
+    domain: Domain,
     outcomes: Sequence[str],
     *,
     most: int = 20,
@@ -66,14 +65,14 @@ def wins(
 
     Up to `most` of these are given with a record.
     """
-    domain = Domain(table, variables, lists)
+    table = domain.table
+    domain.tried = 0
     never = tuple(_never(domain, table))
     if table.table.hit_policy not in ("first", "priority"):
         return Wins(never, ())
-    together = domain.together()
-    if together is None:
+    if domain.beside is None:
         return Wins(never, (), undecided=domain.rows)
-    search = _Search(domain, table, outcomes, together)
+    search = _Search(domain, table, outcomes, domain.beside)
     beaten: list[Beaten] = []
     more = undecided = 0
     dead = {one.row for one in never}
@@ -92,11 +91,8 @@ def wins(
     return Wins(never, tuple(beaten), more, undecided)
 
 
-def left_open(
-    table: CheckedTable, variables: Sequence[Variable], lists: Lists, rows: Sequence[int]
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def left_open(domain: Domain, rows: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Give of these rows those that a missing value leaves open, each with a record that shows it."""
-    domain = Domain(table, variables, lists)
     for row in rows:
         for place, column in enumerate(domain.columns):
             cell, missing = column.cells[row], column.pieces.missing
@@ -129,25 +125,21 @@ def _never(domain: Domain, table: CheckedTable) -> Iterator[Never]:
 class _Search:
     """Looks for a combination of pieces on which a row holds and no stronger one does."""
 
-    def __init__(
-        self, domain: Domain, table: CheckedTable, outcomes: Sequence[str], together: Sequence[int]
-    ) -> None:
-        self._domain, self._together = domain, together
+    def __init__(self, domain: Domain, table: CheckedTable, outcomes: Sequence[str], beside: Beside) -> None:
+        self._domain, self._beside = domain, beside
         # Where an open row acts, one that is open wins over weaker ones as one that holds does.
         self._open_acts = table.table.on_unknown != "skip"
         self._cuts = [Cuts(column.pieces) for column in domain.columns]
         rows, policy = table.table.rows, table.table.hit_policy
         strengths = [(row_strength(policy, row, place, outcomes), place) for place, row in enumerate(rows)]
-        self._stronger = [0] * len(rows)
-        before = 0
-        for _, place in sorted(strengths):
-            self._stronger[place] = before
-            before |= 1 << place
+        self._ranks = np.empty(len(rows), dtype=np.int64)
+        self._ranks[[place for _, place in sorted(strengths)]] = np.arange(len(rows))
         self._left = MOST_STEPS
 
     def beaten_by(self, row: int) -> tuple[int, ...] | None:
         """Give the stronger rows that leave nothing of a row; none where it may win, None if undecided."""
-        beside = self._stronger[row] & self._together[row]
+        beside = self._beside.of(row) & ~(1 << row)
+        beside = ranked_below(self._ranks, row, beside) if beside else 0
         if not beside:
             return ()
         columns = self._domain.columns

@@ -17,7 +17,7 @@ from rules.checked import express
 from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression
 from rules.findings import ERROR, NOTE, WARNING
-from rules.table_analysis import Overlap, gaps, overlaps
+from rules.table_analysis import Domain, Overlap, gaps, overlaps
 from rules.table_wins import left_open, wins
 
 MOST_SHOWN = 20
@@ -36,14 +36,15 @@ def report_tables(report: Report, *, notes: bool) -> None:
             continue
         _report_lacking(report, table)
         policy = table.table.hit_policy
+        domain = Domain(table, report.checked.variables, report.checked.list_entries)
         if policy == "unique" and table.table.mode == "enforce":
-            _report_overlaps(report, table)
+            _report_overlaps(report, domain)
         elif policy in ("first", "priority") and notes:
-            _report_settled(report, table)
-        _report_wins(report, table)
-        _report_unstated(report, table)
+            _report_settled(report, domain)
+        _report_wins(report, domain)
+        _report_unstated(report, domain)
         if policy in ("unique", "first") and notes:
-            _report_gaps(report, table, asking)
+            _report_gaps(report, domain, asking)
 
 
 def _report_lacking(report: Report, table: CheckedTable) -> None:
@@ -58,9 +59,10 @@ def _report_lacking(report: Report, table: CheckedTable) -> None:
         report.at(table.document, path, "no-owner", WARNING, message, hint)
 
 
-def _report_overlaps(report: Report, table: CheckedTable) -> None:
+def _report_overlaps(report: Report, domain: Domain) -> None:
     """Say at each row of a `unique` table which earlier rows hold together with it."""
-    found = overlaps(table, report.checked.variables, report.checked.list_entries, most=MOST_SHOWN)
+    table = domain.table
+    found = overlaps(domain, most=MOST_SHOWN)
     over: dict[int, list[Overlap]] = defaultdict(list)
     refuted = 0
     for one in found.found:
@@ -84,10 +86,11 @@ def _report_overlaps(report: Report, table: CheckedTable) -> None:
         report.open_at(table.document, (*table.table.path, "id"), "table-overlap", message)
 
 
-def _report_settled(report: Report, table: CheckedTable) -> None:
+def _report_settled(report: Report, domain: Domain) -> None:
     """Note once for a table that rows of it do something else on one record: its hit policy chooses."""
+    table = domain.table
     rows = table.table.rows
-    found = overlaps(table, report.checked.variables, report.checked.list_entries, most=MOST_SHOWN)
+    found = overlaps(domain, most=MOST_SHOWN)
     for one in found.found:
         first, second = rows[one.first], rows[one.second]
         if (first.decide, first.cap, first.floor) == (second.decide, second.cap, second.floor):
@@ -105,10 +108,11 @@ def _report_settled(report: Report, table: CheckedTable) -> None:
         report.open_at(table.document, (*table.table.path, "id"), "table-overlap", message)
 
 
-def _report_wins(report: Report, table: CheckedTable) -> None:
+def _report_wins(report: Report, domain: Domain) -> None:
     """Say which rows never hold, and which never win against the stronger rows that hold where they do."""
-    lists, written = report.checked.list_entries, table.table
-    found = wins(table, report.checked.variables, lists, report.checked.outcomes)
+    table = domain.table
+    written = table.table
+    found = wins(domain, report.checked.outcomes)
     shown = found.never[:MOST_SHOWN]
     for never in shown:
         name = written.inputs[never.column].name
@@ -140,14 +144,15 @@ def _and_more(rows: int) -> str:
     return f"; so it is with {rows:,} more row{'' if rows == 1 else 's'}" if rows else ""
 
 
-def _report_unstated(report: Report, table: CheckedTable) -> None:
+def _report_unstated(report: Report, domain: Domain) -> None:
     """Report a table that decides the most severe outcome, may be open, and does not say what then."""
+    table = domain.table
     severest = report.checked.outcomes[-1:]
     written = table.document.root["tables"][table.table.path[1]]
     rows = [row for row, one in enumerate(table.table.rows) if one.decide in severest]
     if not rows or "on_unknown" in written:
         return
-    shown = left_open(table, report.checked.variables, report.checked.list_entries, rows[:MOST_ASKED])
+    shown = left_open(domain, rows[:MOST_ASKED])
     for row, record in shown:
         value = reference.evaluate(table.condition(row), record, report.checked.list_entries)
         if value is reference.UNKNOWN or value is None:
@@ -158,9 +163,10 @@ def _report_unstated(report: Report, table: CheckedTable) -> None:
             return
 
 
-def _report_gaps(report: Report, table: CheckedTable, asking: _Asking) -> None:
+def _report_gaps(report: Report, domain: Domain, asking: _Asking) -> None:
     """Note once for a table that a record without a missing value finds no row."""
-    found = gaps(table, report.checked.variables, report.checked.list_entries, most=MOST_GAPS)
+    table = domain.table
+    found = gaps(domain, most=MOST_GAPS)
     path = (*table.table.path, "id")
     for one in found.found:
         if asking.no_row(table, one.record):

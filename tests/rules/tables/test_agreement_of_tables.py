@@ -20,7 +20,7 @@ from rules.expression import Name, Variable
 from rules.restore import restore_rules
 from rules.ruleset import RuleSet
 from rules.scalar import compile_conditions
-from rules.table_analysis import gaps, overlaps
+from rules.table_analysis import Domain, gaps, overlaps
 from rules.table_run import TableRun
 from rules.table_wins import wins
 from tests.rules.tables.small import (
@@ -168,7 +168,8 @@ def test_overlaps_and_gaps_are_real_and_all(text: str, records: list[dict[str, A
     """Every record given shows what it is said to; what records show is among what is said."""
     checked = check(text, event_time="at")
     (table,), lists = checked.tables, checked.list_entries
-    found, holes = overlaps(table, VARIABLES, lists, most=1000), gaps(table, VARIABLES, lists, most=1000)
+    domain = Domain(table, VARIABLES, lists)
+    found, holes = overlaps(domain, most=1000), gaps(domain, most=1000)
     for overlap in found.found:
         assert {overlap.first, overlap.second} <= set(results(table, lists, dict(overlap.record))[0])
     for gap in holes.found:
@@ -225,7 +226,7 @@ def test_rows_that_never_win_do_not(text: str, records: list[dict[str, Any]]) ->
     """No record makes a row hit that is said never to; a copy of a stronger row is found, or undecided."""
     checked = check(text, variables=BOUNDED, event_time="at")
     (table,), lists = checked.tables, checked.list_entries
-    found = wins(table, BOUNDED, lists, OUTCOMES, most=100)
+    found = wins(Domain(table, BOUNDED, lists), OUTCOMES, most=100)
     run = TableRun(table, lists, OUTCOMES)
     lost = {one.row for one in (*found.never, *found.beaten)}
     for record in records:
@@ -256,7 +257,7 @@ def test_a_row_for_all_others_among_ten_thousand(last: bool) -> None:
     rows.insert(len(rows) if last else 0, "-,-,review")
     head = "tables:\n  - {id: t, hit_policy: first, inputs: [amount, count], file: lists/t.csv}\n"
     checked = check(head, {"lists/t.csv": ("amount,count,decide\n" + "\n".join(rows)).encode()})
-    found = wins(checked.tables[0], VARIABLES, checked.list_entries, OUTCOMES)
+    found = wins(Domain(checked.tables[0], VARIABLES, checked.list_entries), OUTCOMES)
     assert not found.never
     assert len(found.beaten) + found.more + found.undecided == (0 if last else 10_000)
     analysis = analyse(checked)
