@@ -93,7 +93,7 @@ class Column:
         """Give for each group how many rows it may meet at most."""
         parted = sum(len(self._rows[number]) for number in self._parted)
         counts = []
-        for number, spans in enumerate(self._spans):
+        for spans in self._spans:
             if len(spans) == 1:
                 first, end = spans[0]
                 started, over = self._starts.count(end), self._starts.total - self._ends.count(-first)
