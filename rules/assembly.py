@@ -12,7 +12,7 @@ import pyarrow as pa
 from rules.acting import Acting, what_acted
 from rules.hit_policy import REVIEW, VIOLATED
 from rules.hits import NOWHERE, Hits
-from rules.listing import listed
+from rules.listing import greatest, listed
 from rules.stage import Stage
 from rules.table_acts import Pairs
 from rules.verdict import Verdicts, list_array, text_array
@@ -52,7 +52,8 @@ class Assembly:
         """Assemble the verdicts of a batch: hits of conditions and of tables, n rows → n verdicts."""
         n = hits.rows
         acting = what_acted(self.acts, hits, batch, list(zip(self._tables, tables, strict=True)))
-        outcome, decided_by = self._decide(acting, n)
+        fired = self._ids([(one.index, one.fired) for one in acting], n)
+        outcome, decided_by = self._decide(acting, fired)
         adjusted, changed, adjusted_by = _adjust(acting, batch)
         violated = _violated(acting, n)
         enforced = [one for one in acting if not one.act.shadow]
@@ -64,7 +65,7 @@ class Assembly:
             adjusted=adjusted,
             changed=changed,
             adjusted_by=adjusted_by,
-            fired=self._ids([(one.index, one.fired) for one in acting], n),
+            fired=fired,
             shadow=self._ids([(one.index, one.shadow) for one in acting], n),
             suppressed=self._ids([(one.index, one.suppressed) for one in acting], n),
             unknown=self._ids([(one.index, one.unknown) for one in enforced], n),
@@ -90,16 +91,33 @@ class Assembly:
                 counts += np.bincount(index, minlength=len(counts))
         return counts
 
-    def _decide(self, acting: Sequence[Acting], n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Let every deciding rule write its rows, the strongest last."""
-        outcome = np.full(n, -1, dtype=np.int16)
-        decided_by = np.full(n, -1, dtype=np.int32)
-        for position, reviews in _weakest_first(acting):
+    def _decide(self, acting: Sequence[Acting], fired: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
+        """Find for each row the strongest of the rules that fired, and of those that ask for review.
+
+        What decides wherever it fires is found in the lists. The rest writes its rows, the strongest last.
+        """
+        order = _weakest_first(acting)
+        strengths = np.full(len(self.ids), -1, dtype=np.int32)
+        outcomes = np.full(len(order) + 1, -1, dtype=np.int16)  # the last is for "no rule"
+        rules = np.full(len(order) + 1, -1, dtype=np.int32)
+        rest = []
+        for strength, (position, reviews) in enumerate(order):
             one = acting[position]
-            where = one.reviewed if reviews else one.bounding
-            outcome[where] = self._codes[REVIEW if reviews else str(one.act.decide)]
-            decided_by[where] = one.index
-        return outcome, decided_by
+            outcomes[strength] = self._codes[REVIEW if reviews else str(one.act.decide)]
+            if one.who is None and not one.act.reviews_on_unknown:
+                strengths[one.act.index], rules[strength] = strength, one.act.index
+            else:
+                rest.append((strength, one.reviewed if reviews else one.bounding, one.index))
+        strongest = np.full(len(fired), -1, dtype=np.int32)
+        if len(rest) < len(order):
+            strongest = greatest(fired.offsets.to_numpy(), fired.values.indices.to_numpy(), strengths)
+        decided_by = rules[strongest]
+        for strength, rows, index in rest:
+            stronger = strongest[rows] < strength
+            rows = rows[stronger]
+            strongest[rows] = strength
+            decided_by[rows] = index if isinstance(index, int) else index[stronger]
+        return outcomes[strongest], decided_by
 
     def _reason_groups(
         self, acting: Sequence[Acting], decided_by: np.ndarray, violated: np.ndarray

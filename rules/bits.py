@@ -15,8 +15,8 @@ Bits = tuple[Plane, Plane]
 INVARIANT: every true row is possible; the two are one array, not only equal, where no row is unknown.
 """
 
-AT_ONCE = 32
-"""Planes read back in one go: enough for calls that are long, few enough to stay in the cache."""
+AT_ONCE = 128
+"""Planes read back in one go: enough for calls that leave other threads time, few enough for the cache."""
 
 DENSE = 10
 """Where one bit in so many is set, or more, all are unpacked."""

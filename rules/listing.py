@@ -13,6 +13,7 @@ from rules.threads import each
 Groups = Sequence[tuple[Any, np.ndarray]]  # a code, or one for each row, and rows in rising order
 
 SPAN = 65_536  # rows sorted at a time: a row's number within them has 16 bits
+STRIP = 4_096  # rows whose lists stay in the cache
 
 
 def listed(groups: Groups, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +53,25 @@ def listed(groups: Groups, n: int) -> tuple[np.ndarray, np.ndarray]:
         if np.ndim(code):
             codes[codes == -1 - place] = code
     return offsets, codes
+
+
+def greatest(offsets: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Give the greatest weight of the codes of each list, -1 where there is none.
+
+    **Shape**: `(n + 1,)` offsets into codes, and int32 weights by code → `(n,)` int32.
+    """
+    found = np.full(len(offsets) - 1, -1, dtype=np.int32)
+
+    def part(start: int) -> None:
+        for first in range(start, min(start + SPAN, len(found)), STRIP):
+            edges = offsets[first : first + STRIP + 1]
+            held = np.flatnonzero(edges[1:] > edges[:-1])
+            if len(held):
+                some = weights.take(codes[edges[0] : edges[-1]])
+                found[first + held] = np.maximum.reduceat(some, edges[held] - edges[0])
+
+    each(part, range(0, len(found), SPAN))
+    return found
 
 
 def _sorted(

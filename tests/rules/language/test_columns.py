@@ -17,7 +17,7 @@ from rules.cel import Checker
 from rules.cuts import FEW, Cuts
 from rules.expression import Variable
 from rules.hits import Hits
-from rules.listing import listed
+from rules.listing import greatest, listed
 
 LOW, HIGH = -(2**63), 2**63 - 1
 DOUBLES = st.one_of(
@@ -60,6 +60,18 @@ def test_bits_are_read_back_as_rows(rows: int, shares: list[float], start: int, 
     assert [some.tolist() for some in found] == [
         (np.flatnonzero(mask[:rows]) + start).tolist() for mask in masks
     ]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=30), st.integers(1, 200))
+@SETTINGS
+def test_the_greatest_weight_of_each_list_is_found(lists: list[list[int]], times: int) -> None:
+    """An empty list has -1, as has one of codes that weigh nothing; lists go on over strips and threads."""
+    lists = lists * times
+    weights = np.array([3, -1, 8, 0, 5, -1, 9, 1, 2, 7], dtype=np.int32)
+    offsets = np.cumsum([0, *map(len, lists)], dtype=np.int32)
+    codes = np.array([code for one in lists for code in one], dtype=np.int32)
+    expected = [max((int(weights[code]) for code in one), default=-1) for one in lists]
+    assert greatest(offsets, codes, weights).tolist() == expected
 
 
 def masks_are_exact(edges: np.ndarray, values: np.ndarray) -> None:
