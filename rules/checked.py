@@ -8,12 +8,12 @@ from rules import tree as trees
 from rules.build import Builder
 from rules.encoding import encode
 from rules.errors import UnreadableExpression
-from rules.expression import CheckedExpression, Foreign, ListName, Name, Node, walk
+from rules.expression import CheckedExpression, Foreign, ListName, Name, Node, depth, walk
 
 SHOWN = 80
 
 SHALLOW = 45
-"""Nodes that no bytes can be too deep for: a node comes to two levels at most of the 100 that are read."""
+"""Levels of nodes that no bytes can be too deep for: each comes to two at most of the 100 that are read."""
 
 __all__ = ["decode", "encode", "express"]
 
@@ -44,7 +44,7 @@ def express(text: str, node: Node, checked: bytes | None = None) -> CheckedExpre
     """
     nodes = list(walk(node))
     foreign = {(one.offset, one.why) for one in nodes if isinstance(one, Foreign)}
-    if checked is None and (foreign or len(nodes) > SHALLOW):
+    if checked is None and (foreign or (len(nodes) > SHALLOW and depth(node) > SHALLOW)):
         checked = encode(node)
     return CheckedExpression(
         text=text,

@@ -167,6 +167,15 @@ def walk(node: Node) -> Iterator[Node]:
         pending.extend(reversed(children(current)))
 
 
+def depth(node: Node) -> int:
+    """Count the levels of a node and all below it."""
+    levels, level = 0, [node]
+    while level:
+        levels += 1
+        level = [part for one in level for part in children(one)]
+    return levels
+
+
 class Keys:
     """Numbers for nodes: equal structure, equal number. What is computed once can then be shared.
 

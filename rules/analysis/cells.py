@@ -102,10 +102,13 @@ class Domain:
         other = next(text for text in _others() if text not in marks)
         cells = Cells([*(members[0] for members in classes.values()), other], self.missing)
         cells.members = dict(enumerate(classes.values()))
-        cells.inside = {
-            values: sum(1 << number for number, mark in enumerate(classes) if mark >> place & 1)
-            for place, values in enumerate(self.sets)
-        }
+        inside = [0] * len(self.sets)
+        for number, mark in enumerate(classes):
+            while mark:
+                place = mark.bit_length() - 1
+                inside[place] |= 1 << number
+                mark ^= 1 << place
+        cells.inside = dict(zip(self.sets, inside, strict=True))
         return cells
 
 

@@ -24,9 +24,9 @@ from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, Undecided
 from rules.analysis.shadow import report_shadowed
 from rules.analysis.solver import solver
-from rules.analysis.space import Space
+from rules.analysis.space import MOST_TESTS, MOST_WIDE, WIDE, Space
 from rules.analysis.tables import report_tables
-from rules.analysis.wants import UNKNOWN, Want
+from rules.analysis.wants import UNKNOWN, Subject, Want
 from rules.analysis.wants import subjects as subjects_of
 from rules.cases import CaseResult, case_results
 from rules.checked_rules import CheckedRules
@@ -67,7 +67,7 @@ def analyse(
     results = case_results(checked, evaluator) if results is None else results
     report = Report(checked)
     space = Space([rule.condition.node for rule in rules], checked.variables, lists, evaluator.keys)
-    subjects = subjects_of(checked)
+    subjects = _within_bounds(report, subjects_of(checked), space)
     facts = Facts([rule.condition for rule in rules], space, checked.variables, evaluator, seed)
     questioner = Questioner([rule.condition for rule in rules], space, facts, lists, _solver(checked, solve))
     aims: list[Formula] = [questioner.formula(one.fires) for one in subjects]
@@ -89,6 +89,18 @@ def analyse(
     report_list_comments(report)
     report_unused_variables(report)
     return Analysis(tuple(sorted(report.findings)), tuple(sorted(report.undecided)))
+
+
+def _within_bounds(report: Report, subjects: Sequence[Subject], space: Space) -> tuple[Subject, ...]:
+    """Leave out the rules whose conditions the bounds of the analysis leave out, and say so of each."""
+    for one in subjects:
+        if one.number in space.beyond:
+            why = (
+                f"up to {MOST_TESTS:,} tests are looked into, {MOST_WIDE:,} in all conditions of over {WIDE}"
+            )
+            message = f"whether '{one.id}' fires and decides, and whether it leaves others to: {why}"
+            report.open(one, "too-wide", message)
+    return tuple(one for one in subjects if one.number not in space.beyond)
 
 
 def _solver(checked: CheckedRules, solve: bool) -> Any:

@@ -19,6 +19,9 @@ from rules.expression import CheckedExpression, Name, Node, walk
 TRIES = 6
 FAR = 2**62
 MOST_STEPS = 400_000
+"""Steps of all searches for a proof together."""
+MOST_BOX_STEPS = 4_000_000
+"""Steps of all searches for records to try together."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Questioner:
     ) -> None:
         self._expressions, self._space, self.facts, self._lists = expressions, space, facts, lists
         self._solver = solver
-        self._steps = MOST_STEPS
+        self._steps, self._box_steps = MOST_STEPS, MOST_BOX_STEPS
         self._formulas: dict[Want, Formula] = {}
         self._checked: dict[tuple[int, tuple[tuple[str, Any], ...]], bool | None] = {}
 
@@ -127,11 +130,14 @@ class Questioner:
 
     def boxes(self, wants: Sequence[Want], steps: int) -> list[Box] | None:
         """Give a few boxes in which every want may be met: none is proof; None where the search gave up."""
+        steps = min(steps, self._box_steps)
         search = Search([self.formula(want) for want in wants], self._space.full, steps)
         try:
             return list(islice(search.boxes(), TRIES))
         except GaveUp:
             return None
+        finally:
+            self._box_steps -= steps - max(search.left, 0)
 
     def confirmed(self, record: Mapping[str, Any], wants: Sequence[Want]) -> bool:
         """Say whether the reference evaluator agrees that a record meets every want."""

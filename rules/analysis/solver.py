@@ -30,12 +30,14 @@ from rules.expression import (
     Name,
     Node,
     Variable,
+    walk,
 )
 
 LOW, HIGH = -(2**63), 2**63 - 1
 EXACT = 2**53
 EFFORT = 2_000_000  # of z3's own units a question, some tenths of a second
 MOST_QUESTIONS = 40
+MOST_NODES = 4_000  # of the conditions of one question: more would be written, and solved, for minutes
 _ORDERINGS = {"less": "<", "less_equals": "<=", "greater": ">", "greater_equals": ">="}
 _WHOLE = {"add_int64": "+", "subtract_int64": "-", "multiply_int64": "*"}
 _REAL = {"add_double": "+", "subtract_double": "-", "multiply_double": "*"}
@@ -61,6 +63,8 @@ class Solver:
         None of them is proof that there are none; None that z3 does not know.
         """
         if self._left <= 0 or len(asked) > MOST_QUESTIONS:
+            return None
+        if sum(sum(1 for _ in walk(node)) for node, _ in asked) > MOST_NODES:
             return None
         self._left -= 1
         found = self._found(asked, calculating=False)

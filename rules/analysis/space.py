@@ -35,6 +35,11 @@ from rules.functions import TABLE
 from rules.functions.table import Function
 
 MOST_TESTS = 4000
+"""Tests of one condition that is looked into."""
+WIDE = 32
+"""Tests from which on a condition counts as wide: those below are always looked into."""
+MOST_WIDE = 16_000
+"""Tests of all wide conditions together that are looked into, those that come first before others."""
 _LOGIC = ("logical_not", "logical_and", "logical_or", "conditional")
 EXACT = 2**53  # below it an int and its double are one number
 MAX_ENTRIES = 100_000
@@ -111,9 +116,14 @@ class Space:
         self._domains: list[Domain] = []
         self._true: dict[int, Formula] = {}
         self._folded: dict[int, tuple[Node, Node]] = {}
-        for condition in map(self._fold, conditions):
-            if _size(condition) > MOST_TESTS:
+        self.beyond: set[int] = set()  # the places of conditions that the bounds leave out
+        left = MOST_WIDE
+        for place, condition in enumerate(map(self._fold, conditions)):
+            size = _size(condition)
+            left -= size if size > WIDE else 0
+            if size > MOST_TESTS or (size > WIDE and left < 0):
                 self.atoms[self._keys[condition]] = self._outcome(condition)
+                self.beyond.add(place)
             else:
                 self._read(condition)
         self.cells: list[Cells] = [domain.cut() for domain in self._domains]
