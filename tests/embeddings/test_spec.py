@@ -58,7 +58,7 @@ def test_every_problem_is_listed() -> None:
         "hidden: got []; give one to eight layer widths from 1 to 4096: [128, 128]",
         "seed: got True; give a whole number from 0 to 9.22337e+18",
         "bins: got 4.5; give a whole number from 2 to 128",
-        "slots.a: unknown kind 'numbr'; known: number, flag, category, text, timestamp",
+        "slots.a: unknown kind 'numbr'; known: number, flag, category, text, timestamp, vector",
         "slots.b: named 2 times; give every slot a name of its own",
     ]
 

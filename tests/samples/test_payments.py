@@ -55,6 +55,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
         [
             ".tandem/project.schema.json",
             ".tandem/rules.schema.json",
+            ".tandem/sweep.schema.json",
             ".tandem/test.schema.json",
             "README.md",
             "data/new-payments.parquet",
