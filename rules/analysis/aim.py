@@ -101,6 +101,8 @@ def _compare(node: Call, wanted: bool, record: dict[str, Any], taken: set[str]) 
     equal = word.endswith("equals") == wanted
     if equal:
         return _aim(target, value, record, taken)
+    if isinstance(value, bool):
+        return _aim(target, not value, record, taken)
     up = ("greater" in word) == wanted if word != "equals" else True
     up = up != (target is right and word != "equals")
     if target.type == STRING:

@@ -19,6 +19,13 @@ MANY = 16
 """Pairs from which on neighbours are told apart together."""
 ROUNDS = 8
 STEPS = 2_000
+MOST_PAIRS = 1_000
+"""Pairs that records are drawn for together, and how often."""
+DRAWS = 2
+ASKED = 8
+"""Pairs of one rule that are asked about one by one, where none of its pairs is met yet."""
+TOLD = 4
+"""Pairs of one rule that are met of which a record is looked for that can be shown."""
 
 
 def report_duplicates(report: Report, questioner: Questioner, subjects: Sequence[Subject]) -> set[int]:
@@ -135,19 +142,86 @@ def _report_disagreements(report: Report, questioner: Questioner, group: Sequenc
     ordered = sorted((one for one in group if one.checked.rule.decide), key=lambda subject: subject.strength)
     if len(ordered) < 2:
         return
-    met = np.array([questioner.facts.met(one.decides) for one in ordered if one.decides], dtype=np.float32)
-    outcomes = np.array([one.checked.rule.decide for one in ordered])
-    against = np.tril(met @ met.T > 0) & (outcomes[:, None] != outcomes[None, :])
-    for weaker, row in zip(ordered, against, strict=True):
-        if not row.any() or weaker.decides is None:
+    pairs = _Pairs(questioner, ordered)
+    pairs.try_together()
+    for place, weaker in enumerate(ordered):
+        shown = pairs.shown(place)
+        if shown is None:
             continue
-        stronger = ordered[int(row.argmax())]
-        record = questioner.seen([weaker.decides, stronger.decides]) if stronger.decides else None
-        if record is not None:
-            others = f" (and {int(row.sum()) - 1} more such)" if row.sum() > 1 else ""
-            message = (
-                f"'{weaker.id}' would decide {weaker.checked.rule.decide} where '{stronger.id}' "
-                f"decides {stronger.checked.rule.decide}{others}"
-            )
-            hint = f"hit_policy {weaker.filters.hit_policy} settles it"
-            report.about(weaker, "conflict", NOTE, message, hint, key="decide", record=record)
+        stronger, record = shown
+        others = int(pairs.met[place].sum()) - 1
+        message = (
+            f"'{weaker.id}' would decide {weaker.checked.rule.decide} where '{stronger.id}' "
+            f"decides {stronger.checked.rule.decide}{f' (and {others} more such)' if others > 0 else ''}"
+        )
+        hint = f"hit_policy {weaker.filters.hit_policy} settles it"
+        report.about(weaker, "conflict", NOTE, message, hint, key="decide", record=record)
+    for place in np.flatnonzero(pairs.open.any(axis=1) & ~pairs.met.any(axis=1)).tolist():
+        weaker, named = ordered[place], [ordered[one].id for one in pairs.open[place].nonzero()[0].tolist()]
+        message = f"whether '{weaker.id}' would decide a record that {listed(named)} decide"
+        report.open(weaker, "conflict", f"{message}s" if len(named) == 1 else message)
+    if more := int(pairs.open[pairs.met.any(axis=1)].sum()):
+        plural = f"{more:,} more pairs of rules decide" if more > 1 else "one more pair of rules decides"
+        message = f"whether {plural} differently on one record"
+        report.open_at(ordered[0].filters.document, ("rules",), "conflict", message)
+
+
+class _Pairs:
+    """Pairs of rules that decide differently: each met on a record, proven apart, or open.
+
+    `met` and `open` are `(rules, rules)` bool: the row is the weaker rule, the column the stronger one.
+    """
+
+    def __init__(self, questioner: Questioner, ordered: Sequence[Subject]) -> None:
+        self._questioner, self._ordered = questioner, ordered
+        self._wants = [one.decides for one in ordered if one.decides]
+        outcomes = np.array([one.checked.rule.decide for one in ordered])
+        self._differ: np.ndarray = np.tril(outcomes[:, None] != outcomes[None, :])
+        self.met = self._seen(0)
+        formulas = [questioner.formula(want) for want in self._wants]
+        self.open: np.ndarray = self._differ & ~self.met & ~apart(formulas, questioner.full)
+
+    def try_together(self) -> None:
+        """Draw records for open pairs, those of rules of which none is met yet before others."""
+        for _ in range(DRAWS):
+            tried = self._first(MOST_PAIRS)
+            if not tried:
+                return
+            records = []
+            for pair in tried:
+                boxes = self._questioner.boxes([self._wants[one] for one in pair], STEPS)
+                if boxes == []:
+                    self.open[pair] = False
+                records += [self._questioner.facts.draw(box) for box in (boxes or ())[:2]]
+            first = len(self._questioner.facts.records)
+            self._questioner.facts.add(records)
+            self.met |= self._seen(first)
+            self.open &= ~self.met
+
+    def shown(self, place: int) -> tuple[Subject, Mapping[str, Any]] | None:
+        """Give the strongest rule that a rule meets and a record; asks for one where none is met yet."""
+        weaker = self._wants[place]
+        for other in self.met[place].nonzero()[0][:TOLD].tolist():
+            record = self._questioner.seen([weaker, self._wants[other]])
+            if record is not None:
+                return self._ordered[other], record
+        for other in self.open[place].nonzero()[0][:ASKED].tolist():
+            answer = self._questioner.ask([weaker, self._wants[other]])
+            self.open[place, other] = not answer.impossible and answer.record is None
+            if answer.record is not None:
+                self.met[place, other] = True
+                return self._ordered[other], answer.record
+        return None
+
+    def _seen(self, first: int) -> np.ndarray:
+        """Say which pairs the facts from `first` on show."""
+        among = slice(first, len(self._questioner.facts.records))
+        met = np.array([self._questioner.facts.met(want, among) for want in self._wants], dtype=np.float32)
+        seen: np.ndarray = (met @ met.T > 0) & self._differ
+        return seen
+
+    def _first(self, most: int) -> list[tuple[int, int]]:
+        told: np.ndarray = np.asarray(self.met.any(axis=1))
+        weaker, stronger = self.open.nonzero()
+        order = np.argsort(told[weaker], kind="stable")[:most]
+        return list(zip(weaker[order].tolist(), stronger[order].tolist(), strict=True))

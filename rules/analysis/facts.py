@@ -15,12 +15,23 @@ import numpy as np
 import pyarrow as pa
 
 from rules.analysis.aim import aim
+from rules.analysis.cells import FIRST_MOMENT, HIGH, LARGEST, LAST_MOMENT, LOW, Cells, Domain
 from rules.analysis.formula import Box, Formula, GaveUp, Search
 from rules.analysis.space import Space
 from rules.analysis.wants import TRUE, UNKNOWN, Want
 from rules.arrays import column
 from rules.columnar import Conditions
-from rules.expression import CheckedExpression, Name, Variable
+from rules.expression import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    CheckedExpression,
+    Name,
+    Variable,
+)
 
 AT_RANDOM = 128
 
@@ -45,6 +56,7 @@ class Facts:
         self._random = random.Random(seed)  # noqa: S311 — drawn for tests, not for secrets
         axes = {node.name: axis for axis, node in enumerate(space.nodes) if isinstance(node, Name)}
         self._axes = [(one.name, axes.get(one.name), one.nullable) for one in self._variables]
+        self._free = {one.name: _free(one) for one in self._variables if one.name not in axes}
         self._named = frozenset(axes.values())
         self.records: list[dict[str, Any]] = []
         self._true, self._unknown = (np.zeros((len(expressions), 0), dtype=bool) for _ in range(2))
@@ -97,19 +109,23 @@ class Facts:
     def draw(self, box: Box, *, bare: bool = False) -> dict[str, Any]:
         """Draw a record from a box; a bare one has no values but those that the box asks for."""
         record: dict[str, Any] = {}
-        value = self._value
+        drawn, cells = self._drawn, self._space.cells
         for name, axis, nullable in self._axes:
-            none = axis is None or (bare and nullable and axis not in box)
-            record[name] = None if axis is None or none else value(axis, box.get(axis))
+            if bare and nullable and axis not in box:
+                record[name] = None
+            elif axis is None:
+                record[name] = drawn(self._free[name], None)
+            else:
+                record[name] = drawn(cells[axis], box.get(axis))
         if terms := [axis for axis in box if axis not in self._named]:
             nodes = self._space.nodes
             taken = {node.name for axis in box if isinstance(node := nodes[axis], Name)}
             for axis in terms:
-                aim(nodes[axis], value(axis, box[axis]), record, taken)
+                aim(nodes[axis], drawn(cells[axis], box[axis]), record, taken)
         return record
 
-    def _value(self, axis: int, among: int | None) -> Any:
-        cells = self._space.cells[axis]
+    def _drawn(self, cells: Cells, among: int | None) -> Any:
+        """Draw a value from some cells, or from all: then few are missing."""
         choice = cells.full if among is None else among
         present = choice & cells.present
         if present and (among is not None or self._random.random() < 0.9):
@@ -175,16 +191,42 @@ def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
+def _free(variable: Variable) -> Cells:
+    """Give the cells of a field that nothing is compared with constants in: other fields, say, are."""
+    low, high = variable.minimum, variable.maximum
+    domain = Domain(variable.type, variable.nullable, False, low, high, variable.values)
+    if variable.type != STRING or variable.values is not None:
+        return domain.cut()
+    return Cells(["other", "another"], variable.nullable)  # two texts, so that two fields may differ
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    BOOL: bool,
+    INT: int,
+    DOUBLE: (int, float),
+    STRING: str,
+    TIMESTAMP: int,
+    DURATION: int,
+}
+
+
 def fits(variable: Variable, value: Any) -> bool:
     """Say whether the schema allows this value."""
     if value is None:
         return variable.nullable
-    if variable.type == "int" and not -(2**63) <= value < 2**63:
+    if not _of_type(variable.type, value):
         return False
-    if variable.type == "timestamp" and not -62_135_596_800_000_000 <= value <= 253_402_300_799_999_999:
+    if variable.type == INT and not LOW <= value <= HIGH:
         return False
-    if variable.type == "double" and not abs(value) < float("inf"):
+    if variable.type == TIMESTAMP and not FIRST_MOMENT <= value <= LAST_MOMENT:
+        return False
+    if variable.type == DOUBLE and not abs(value) <= LARGEST:
         return False
     low = variable.minimum is None or value >= variable.minimum
     high = variable.maximum is None or value <= variable.maximum
     return low and high and (variable.values is None or value in variable.values)
+
+
+def _of_type(kind: str, value: Any) -> bool:
+    """Say whether a value is of a type: a bool is no number."""
+    return isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)
