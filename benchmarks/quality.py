@@ -9,21 +9,20 @@ TANDEM_SEEDS narrow a run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.boosters import BOOSTERS, Result, judged, peer
 from benchmarks.figures import Figure, figure
+from benchmarks.kept import kept
 from benchmarks.public import TABLES, Case, case
-from benchmarks.setting import ROOT, WORK
 from engine.model import SCORES, Model
 from engine.training.learn import Learned, learn
 
@@ -150,27 +149,15 @@ def _run(name: str, seed: int) -> Run:
 
 def _ours(given: Case, seed: int, embedding: str) -> tuple[Result, str]:
     """Fit, or read what came of it before."""
-    path = WORK / "quality" / f"{given.name}-{seed}-{_sources(embedding)}.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        return Result(**kept["result"]), str(kept["kind"])
-    began = time.perf_counter()
-    learned = learn(given.project, given.rows, given.parts, lambda _, __: None)
-    result, kind = ours_on(given, learned, time.perf_counter() - began)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps({"result": asdict(result), "kind": kind}))
-    beside.rename(path)
-    return result, kind
 
+    def make() -> dict[str, Any]:
+        began = time.perf_counter()
+        learned = learn(given.project, given.rows, given.parts, lambda _, __: None)
+        result, kind = ours_on(given, learned, time.perf_counter() - began)
+        return {"result": asdict(result), "kind": kind}
 
-def _sources(embedding: str) -> str:
-    """A short digest of what shapes a fit here: the sources, and further settings."""
-    digest = hashlib.sha256(embedding.encode())
-    for place in (ROOT / name for name in _SHAPE_A_FIT):
-        for path in sorted(place.glob("*.py")) if place.is_dir() else [Path(place)]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    found = kept("quality", f"{given.name}-{seed}", _SHAPE_A_FIT, make, embedding)
+    return Result(**found["result"]), str(found["kind"])
 
 
 def ours_on(given: Case, learned: Learned, seconds: float) -> tuple[Result, str]:

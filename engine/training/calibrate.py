@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.training.simplest import simplest
+
 FOLDS = 5
 LEAST_PROBABILITY = 1e-7  # a log-loss of at most 16 for one row
 MOST_STEPS = 64
@@ -50,7 +52,7 @@ def fit_calibration(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray 
     counted = np.ones(len(codes)) if weights is None else weights
     if margins.shape[1] == 1:
         return _fit_sigmoid(margins[:, 0], codes, counted)
-    return _fit_temperature(margins, codes, counted)
+    return fit_slope(margins, codes, counted)
 
 
 def log_losses(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -84,23 +86,32 @@ def cross_fitted_losses(
 def best_calibration(
     margins: np.ndarray, codes: np.ndarray, seed: int, *, stepped: bool, weights: np.ndarray | None = None
 ) -> tuple[Calibration, np.ndarray]:
-    """The calibration of least cross-fitted loss, and those losses `(n,)`, each times its row's weight.
+    """The simplest calibration within one standard error of the best, and its cross-fitted losses `(n,)`,
+    each times its row's weight.
 
-    None is taken where the sigmoid (or the temperature) is no better on rows that it was not fitted on. With
-    `stepped`, steps are tried as well; they are taken only where they gain more than one standard error, for
-    they give many rows the same score.
+    None is simplest, then a slope, then slope and intercept, and with `stepped` steps: those last also for
+    giving many rows the same score. What is no better than none on rows that it was not fitted on is out.
     """
     counted = np.ones(len(codes)) if weights is None else weights
     plain = log_losses(NONE.probabilities(margins), codes) * counted
-    losses = cross_fitted_losses(margins, codes, seed, weights=counted)
-    found = fit_calibration(margins, codes, counted)
-    if not losses.mean() < plain.mean():
-        found, losses = NONE, plain
-    if stepped and margins.shape[1] == 1 and np.isfinite(margins).all():
-        gained = losses - (other := cross_fitted_losses(margins, codes, seed, fit_steps, counted))
-        if gained.mean() > gained.std() / np.sqrt(len(gained)):
-            return fit_steps(margins, codes, counted), other
-    return found, losses
+    fits: list[Fit] = [fit_slope]
+    if margins.shape[1] == 1 and np.isfinite(margins).all():
+        fits += [fit_calibration, fit_steps] if stepped else [fit_calibration]
+    tried = [(fit, cross_fitted_losses(margins, codes, seed, fit, counted)) for fit in fits]
+    running = [(fit, losses) for fit, losses in tried if losses.mean() < plain.mean()]
+    place = simplest([plain, *(losses for _, losses in running)]) if running else 0
+    if place == 0:
+        return NONE, plain
+    fit, losses = running[place - 1]
+    return fit(margins, codes, counted), losses
+
+
+def fit_slope(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> Calibration:
+    """The slope alone of least log-loss, for two classes or more."""
+    counted = np.ones(len(codes)) if weights is None else weights
+    if margins.shape[1] == 1:
+        margins = np.column_stack([np.zeros(len(margins)), margins])
+    return _fit_temperature(margins, codes, counted)
 
 
 def fit_steps(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> Calibration:

@@ -26,6 +26,7 @@ from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import Head, fuse
 from engine.training.own import NotUsable, OwnFitted, export_own, fit_own
 from engine.training.raw import RAW, RawFitted, fit_raw
+from engine.training.simplest import least, paired_difference, simplest
 
 AnyFitted = Fitted | RawFitted | OwnFitted
 
@@ -196,12 +197,8 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     running = [one for one in candidates if not one.refused]
     if not running:
         raise NoCandidate("; ".join(f"{one.kind}: {one.refused}" for one in candidates))
-    best = _best(running)
-    for one in running:
-        behind, error = paired_difference(one.losses, best.losses)
-        if behind <= max(error, NEGLIGIBLE):
-            return Choice(one, tuple(candidates))
-    raise AssertionError("the best is within one standard error of itself")
+    place = simplest([one.losses for one in running], NEGLIGIBLE)
+    return Choice(running[place], tuple(candidates))
 
 
 def choose_best(candidates: Sequence[Candidate]) -> Choice:
@@ -221,19 +218,9 @@ def refuse(candidates: Sequence[Candidate], refused: Candidate, reason: str) -> 
     return [replace(one, refused=reason) if one is refused else one for one in candidates]
 
 
-def paired_difference(losses: np.ndarray, best: np.ndarray) -> tuple[float, float]:
-    """Mean of the row-by-row difference and its standard error, sd/√n: both models are judged on the same
-    rows.
-    """
-    difference = losses - best
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    return float(difference.mean()), spread / float(np.sqrt(len(difference)))
-
-
 def _best(candidates: Sequence[Candidate]) -> Candidate:
     """The one of least loss; a loss that is no number is worse than any."""
-    means = [float(one.losses.mean()) for one in candidates]
-    return candidates[min(range(len(means)), key=lambda place: (means[place] != means[place], means[place]))]
+    return candidates[least([one.losses for one in candidates])]
 
 
 def _finite(value: float) -> float | None:

@@ -15,6 +15,7 @@ from engine.training.calibrate import (
     best_calibration,
     cross_fitted_losses,
     fit_calibration,
+    fit_slope,
     fit_steps,
     log_losses,
 )
@@ -138,3 +139,46 @@ def test_a_calibration_is_never_worse_than_none_on_the_rows_it_is_chosen_by(
     margins = (lean if classes > 2 else lean[:, 1:] - lean[:, :1]) * scale
     _, losses = best_calibration(margins, codes, seed, stepped=True)
     assert losses.mean() <= log_losses(NONE.probabilities(margins), codes).mean()
+
+
+def drawn(margins: np.ndarray, slope: float, intercept: float, seed: int) -> np.ndarray:
+    """Labels that are right about σ(slope · margin + intercept)."""
+    chance = np.random.default_rng(seed).random(len(margins))
+    return (chance < 1 / (1 + np.exp(-slope * margins[:, 0] - intercept))).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "what"),
+    [(1.0, 0.0, "none"), (0.4, 0.0, "slope"), (0.4, 1.0, "slope and intercept")],
+)
+def test_the_simplest_calibration_that_is_as_good_is_taken(slope: float, intercept: float, what: str) -> None:
+    """What is right as it is stays; what is only too sure gets a slope; what leans gets both."""
+    margins = np.random.default_rng(0).normal(scale=3, size=(4_000, 1))
+    found, _ = best_calibration(margins, drawn(margins, slope, intercept, 1), 1, stepped=True)
+    assert not found.steps
+    assert (found.slope != 1.0, found.intercept != 0.0) == {
+        "none": (False, False),
+        "slope": (True, False),
+        "slope and intercept": (True, True),
+    }[what]
+
+
+def test_a_slope_alone_is_the_temperature_of_two_classes() -> None:
+    """Margins of one column and of two give the same."""
+    margins = np.random.default_rng(0).normal(scale=3, size=(900, 1))
+    codes = drawn(margins, 0.5, 0.3, 2)
+    both = np.column_stack([np.zeros(900), margins])
+    assert fit_slope(margins, codes).intercept == 0.0
+    assert fit_slope(margins, codes).slope == pytest.approx(fit_calibration(both, codes).slope)
+
+
+@given(bad=st.sampled_from([np.nan, np.inf, -np.inf]), seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_margins_that_are_no_numbers_are_left_as_they_are(bad: float, seed: int) -> None:
+    """No calibration is fitted on them; their losses say so, and the candidate is judged by those."""
+    margins = np.random.default_rng(seed).normal(size=(40, 1))
+    margins[seed % 40] = bad
+    with np.errstate(all="ignore"):
+        found, losses = best_calibration(margins, np.arange(40) % 2, 1, stepped=True)
+    assert found == NONE
+    assert np.array_equal(np.isnan(losses), np.isnan(margins[:, 0]))

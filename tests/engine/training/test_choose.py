@@ -14,11 +14,11 @@ from engine.training.choose import (
     Rows,
     choose,
     choose_best,
-    paired_difference,
     refuse,
     run_candidates,
 )
 from engine.training.classifiers import KINDS, Fitted
+from engine.training.simplest import paired_difference
 from tests.engine.training.tables import embedding_rows
 
 
