@@ -109,7 +109,14 @@ def _decision(
     name: str | None,
     now: datetime,
 ) -> Decision:
-    said = before if after is NOTHING else after if _is_silent(before) else both(before, after)
+    by_rule = decided_by not in (None, POLICY)
+    said = (
+        before
+        if after is NOTHING
+        else after
+        if _is_silent(before)
+        else both(before, after, after_decides=by_rule)
+    )
     return Decision(
         outcome, proposed, decided_by or POLICY, scores or dict(runtime.no_scores), dict(after.adjusted),
         said.reasons, said.fired, said.shadow, said.suppressed, said.unknown, said.tags, runtime.digest, name,

@@ -13,7 +13,7 @@ import pyarrow as pa
 from engine.decision import POLICY
 from engine.values import EPOCH, MICROSECOND
 from rules.judged import LISTS as TEXTS
-from rules.judged import NAME, joined, names, texts
+from rules.judged import NAME, joined_lists, names, texts
 from rules.verdict import Verdicts
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -63,7 +63,7 @@ class Decided:
             decided_by=_spread(decided_by, rest, before.decided_by),
             scores=_spread(scores, rest, np.full((rows, scores.shape[1]), np.nan)),
             adjusted={name: _spread(new, rest, np.full(rows, np.nan)) for name, new in bounded.items()},
-            lists={name: joined(getattr(before, name), getattr(after, name), rest) for name in TEXTS},
+            lists=joined_lists(before, after, rest, decided_by >= 0),
             counts={name: counts + after.counts[name] for name, counts in before.counts.items()},
             violations=before.violations + after.violations,
         )

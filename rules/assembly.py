@@ -57,6 +57,7 @@ class Assembly:
         adjusted, changed, adjusted_by = _adjust(acting, batch)
         violated = _violated(acting, n)
         enforced = [one for one in acting if not one.act.shadow]
+        leading = np.where(outcome >= 0, decided_by, adjusted_by)
         return Verdicts(
             outcomes=self.outcomes,
             rules=self.ids,
@@ -69,7 +70,7 @@ class Assembly:
             shadow=self._ids([(one.index, one.shadow) for one in acting], n),
             suppressed=self._ids([(one.index, one.suppressed) for one in acting], n),
             unknown=self._ids([(one.index, one.unknown) for one in enforced], n),
-            reasons=_lists(self._reason_groups(acting, decided_by, violated), n, self._reason_names),
+            reasons=_lists(self._reason_groups(acting, leading, violated), n, self._reason_names),
             tags=_lists(self._tag_groups(acting, n), n, self._tag_names),
             fired_counts=self._counts([(one.index, one.fired) for one in acting]),
             shadow_counts=self._counts([(one.index, one.shadow) for one in acting]),
@@ -119,18 +120,16 @@ class Assembly:
             decided_by[rows] = index if isinstance(index, int) else index[stronger]
         return outcomes[strongest], decided_by
 
-    def _reason_groups(
-        self, acting: Sequence[Acting], decided_by: np.ndarray, violated: np.ndarray
-    ) -> Groups:
-        """Put the deciding rule's reason first, then each other reason once, in the order of the rules."""
-        leading = self._reason_of[decided_by]
+    def _reason_groups(self, acting: Sequence[Acting], first: np.ndarray, violated: np.ndarray) -> Groups:
+        """Put the reason of each row's `first` rule first, then each other once, in file order."""
+        leading = self._reason_of[first]
         led = np.flatnonzero(leading >= 0)
         groups: Groups = [(leading[led], led)]
         pairs = [(self._reasons[one.act.reason], one.fired) for one in acting if one.act.reason]
         if len(violated):
             pairs.append((self._reasons[VIOLATED], violated))
         others = [(code, rows[leading[rows] != code]) for code, rows in pairs]
-        return groups + _once(others, len(decided_by))
+        return groups + _once(others, len(first))
 
     def _tag_groups(self, acting: Sequence[Acting], n: int) -> Groups:
         return _once([(self._tags[tag], one.fired) for one in acting for tag in one.act.tags], n)

@@ -14,11 +14,15 @@ LISTS = ("reasons", "fired", "shadow", "suppressed", "unknown", "tags")
 NAME = pa.dictionary(pa.int32(), pa.string())
 
 
-def both(before: Verdict, after: Verdict) -> Verdict:
-    """Give what both stages say, the first stage's first; nothing twice."""
+def both(before: Verdict, after: Verdict, *, after_decides: bool) -> Verdict:
+    """Give what both stages say, the first stage's first; nothing twice.
+
+    Where a rule of stage `after` decides, its stage's reasons come first: the deciding rule's heads them.
+    """
+    reasons = after.reasons + before.reasons if after_decides else before.reasons + after.reasons
     return replace(
         after,
-        reasons=tuple(dict.fromkeys(before.reasons + after.reasons)),
+        reasons=tuple(dict.fromkeys(reasons)),
         fired=before.fired + after.fired,
         shadow=before.shadow + after.shadow,
         suppressed=before.suppressed + after.suppressed,
@@ -27,11 +31,16 @@ def both(before: Verdict, after: Verdict) -> Verdict:
     )
 
 
-def joined(before: pa.ListArray, after: pa.ListArray, rest: np.ndarray) -> pa.ListArray:
-    """Append the lists of `after`, about the rows `rest`; what the list before it has is not said again."""
+def joined(
+    before: pa.ListArray, after: pa.ListArray, rest: np.ndarray, leading: np.ndarray | None = None
+) -> pa.ListArray:
+    """Append the lists of `after`, about the rows `rest`; what the list before it has is not said again.
+
+    Where `leading`, `(m,)` bool, the list of `after` comes first.
+    """
     if len(rest) == len(before) and not len(before.values):
         return after
-    lists = join_lists(before, after, rest)
+    lists = join_lists(before, after, rest, leading)
     if not len(before.values) or not len(after.values):
         return lists
     offsets, codes = lists.offsets.to_numpy(), lists.values.indices.to_numpy()
@@ -43,6 +52,16 @@ def joined(before: pa.ListArray, after: pa.ListArray, rest: np.ndarray) -> pa.Li
     counts = np.bincount(rows[kept], minlength=len(lists))
     starts = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
     return list_array(starts, codes[kept], lists.values.dictionary)
+
+
+def joined_lists(
+    before: Verdicts, after: Verdicts, rest: np.ndarray, after_decides: np.ndarray
+) -> dict[str, pa.ListArray]:
+    """Give the lists of `both` stages; `after_decides` says of each of the rows `rest` what it says there."""
+    leading = {"reasons": after_decides}
+    return {
+        name: joined(getattr(before, name), getattr(after, name), rest, leading.get(name)) for name in LISTS
+    }
 
 
 def verdict_columns(
@@ -62,8 +81,8 @@ def verdict_columns(
         values = np.full(len(before), np.nan)
         values[rest] = np.where(after.changed[score], after.adjusted[score], np.nan)
         columns[f"adjusted.{score}"] = pa.array(values, pa.float64(), from_pandas=True)
-    for name in LISTS:
-        columns[name] = texts(joined(getattr(before, name), getattr(after, name), rest))
+    lists = joined_lists(before, after, rest, after.outcome >= 0)
+    columns |= {name: texts(one) for name, one in lists.items()}
     return pa.RecordBatch.from_pydict(columns)
 
 

@@ -92,7 +92,8 @@ class LoadedRules:
         before = self.rules.before(values)
         if before.outcome is not None:
             return before
-        return both(before, self.rules.after(values))
+        after = self.rules.after(values)
+        return both(before, after, after_decides=after.outcome is not None)
 
     def apply(self, table: Any) -> pa.Table:
         """Judge every row of a table: pyarrow's, or anything else that speaks Arrow (pandas, Polars, DuckDB).

@@ -263,4 +263,7 @@ def _with_bounds(found: Combination, taken: int) -> Verdict:
             adjusted[bound.score] = bound.cap if digit == 1 else bound.floor
             makers.append(bound.cap_by if digit == 1 else bound.floor_by)
     first = min((maker for maker in makers if maker), key=lambda act: act.index)
-    return replace(found.verdict, adjusted=MappingProxyType(adjusted), adjusted_by=first.id)
+    reasons = found.verdict.reasons
+    if found.verdict.outcome is None and first.reason:
+        reasons = tuple(dict.fromkeys([first.reason, *reasons]))
+    return replace(found.verdict, adjusted=MappingProxyType(adjusted), adjusted_by=first.id, reasons=reasons)

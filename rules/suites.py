@@ -133,7 +133,8 @@ def by_rules(rules: RuleSet) -> Decide:
     def decide(values: dict[str, Any]) -> Mapping[str, Any]:
         verdict = rules.before(values)
         if verdict.outcome is None:
-            verdict = both(verdict, rules.after(values))
+            after = rules.after(values)
+            verdict = both(verdict, after, after_decides=after.outcome is not None)
         return {key: getattr(verdict, key) for key in EXPECT_KEYS if hasattr(verdict, key)}
 
     return decide

@@ -160,7 +160,7 @@ class _Rising:
         return self._kept[whole] | self._pieces.bits(self._rows[whole * self._stride : count])
 
 
-def ranked_below(ranks: np.ndarray, row: int, among: int) -> int:
-    """Give those of some rows (bits) whose rank is below that of a row."""
-    below = np.packbits(ranks < ranks[row], bitorder="little")
+def ranked_below(ranks: np.ndarray, rank: int, among: int) -> int:
+    """Give those of some rows (bits) whose rank is below this one."""
+    below = np.packbits(ranks < rank, bitorder="little")
     return among & int.from_bytes(below.tobytes(), "little")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.files import Filters
-from rules.hit_policy import FIRST, REVIEW, UNIQUE, Rank, file_ranks, strength
+from rules.hit_policy import FIRST, PRIORITY, REVIEW, UNIQUE, Rank, file_ranks, strength
 from rules.tables import Table, TableRow
 
 Key = tuple[int | None, str | None]  # what ranks a row beside its place: its priority, and what it decides
@@ -78,9 +78,31 @@ def table_ranks(
             group += 1
 
 
-def row_strength(policy: str, row: TableRow, place: int, outcomes: Sequence[str]) -> tuple[int, int]:
-    """Give what orders a row within its table, the strongest first."""
-    return strength(policy, row.priority, row.decide, place, outcomes)
+def row_ranks(table: Table, outcomes: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+    """Give where each row stands within its table, 0 the strongest: as it holds, and as it is left open.
+
+    A row left open that asks for review stands as one that decides it: of rows by priority that is
+    another place, between those of rows that hold.
+    """
+    rows, policy = table.rows, table.hit_policy
+    kinds = [
+        (*strength(policy, row.priority, row.decide, place, outcomes), place, 0)
+        for place, row in enumerate(rows)
+    ]
+    if moves_open(table):
+        kinds += [
+            (*strength(policy, row.priority, REVIEW, place, outcomes), place, 1)
+            for place, row in enumerate(rows)
+        ]
+    ranks = [0] * len(kinds)
+    for rank, at in enumerate(sorted(range(len(kinds)), key=kinds.__getitem__)):
+        ranks[at] = rank
+    return ranks[: len(rows)], ranks[-len(rows) :]
+
+
+def moves_open(table: Table) -> bool:
+    """Say whether a row left open stands elsewhere in its table than where it holds."""
+    return table.hit_policy == PRIORITY and table.on_unknown == REVIEW
 
 
 def _kinds(table: Table) -> Iterator[Key]:

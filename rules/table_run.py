@@ -22,7 +22,7 @@ from rules.functions.table import ERROR
 from rules.scalar import Lists, compile_conditions, compile_value
 from rules.table_index import Index, gathered, positions
 from rules.table_parts import State
-from rules.table_rank import row_strength
+from rules.table_rank import moves_open, row_ranks
 
 OPEN_TOLD = 16
 """Rows of one table told as left open by a record: a missing input may leave whole tables open."""
@@ -42,10 +42,11 @@ class TableRun:
         self._open_hits = table.on_unknown in ("fire", "review")
         rows = len(table.rows)
         # Bit i stands for the i-th weakest row, so that the strongest that holds is the highest bit.
-        strengths = [
-            row_strength(table.hit_policy, row, place, outcomes) for place, row in enumerate(table.rows)
-        ]
-        order = sorted(range(rows), key=lambda row: (strengths[row], row), reverse=True)
+        holding, opened = row_ranks(table, outcomes)
+        order = sorted(range(rows), key=holding.__getitem__, reverse=True)
+        self._moves_open = moves_open(table)
+        self._holding, self._opening = holding, np.array(opened if self._moves_open else (), dtype=np.int64)
+        self._arrays: dict[int, tuple[Sequence[int], np.ndarray]] = {}
         inputs = Inputs(checked, lists)
         self._inputs = inputs
         columns = [(kind, [cells[row] for row in order]) for kind, cells in inputs.columns]
@@ -78,6 +79,8 @@ class TableRun:
         true, open_ = state
         top, most = true.bit_length(), open_.bit_length()
         if self._single:
+            if self._moves_open and open_ != true:
+                return self._strongest(true, open_ & ~true, rows)
             if top == most:
                 return ((rows[top - 1],), ()) if top else _NOTHING
             if self._open_hits:
@@ -86,6 +89,16 @@ class TableRun:
             return ((rows[top - 1],) if top else ()), _chosen(above, rows, OPEN_TOLD)
         limit = len(rows) if self._open_hits else OPEN_TOLD
         return _chosen(true, rows, len(rows)), _chosen(true ^ open_, rows, limit)
+
+    def _strongest(self, true: int, opened: int, rows: Sequence[int]) -> Settled:
+        """Give the one row that wins where open rows stand by another outcome than where they hold."""
+        # INVARIANT: the rows are kept with their array, so that no other ones come to have their id.
+        kept, every = self._arrays.setdefault(id(rows), (rows, np.array(rows)))
+        among = every[positions(opened, len(kept))]
+        row = int(among[np.argmin(self._opening[among])])
+        if true and self._holding[best := rows[true.bit_length() - 1]] < self._opening[row]:
+            return (best,), ()
+        return (), (row,)
 
     def _flat(self, known: Sequence[Settled]) -> _Flat:
         kept = self.__dict__.get("_kept")

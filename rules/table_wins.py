@@ -19,7 +19,7 @@ from rules.pieces import Span
 from rules.table_analysis import Column, Domain
 from rules.table_beside import Beside, ranked_below
 from rules.table_index import Cuts, positions
-from rules.table_rank import row_strength
+from rules.table_rank import row_ranks
 
 MOST_STEPS = 300_000
 ROW_STEPS = 5_000
@@ -130,18 +130,40 @@ class _Search:
         # Where an open row acts, one that is open wins over weaker ones as one that holds does.
         self._open_acts = table.table.on_unknown != "skip"
         self._cuts = [Cuts(column.pieces) for column in domain.columns]
-        rows, policy = table.table.rows, table.table.hit_policy
-        strengths = [(row_strength(policy, row, place, outcomes), place) for place, row in enumerate(rows)]
-        self._ranks = np.empty(len(rows), dtype=np.int64)
-        self._ranks[[place for _, place in sorted(strengths)]] = np.arange(len(rows))
+        holding, opened = np.array(row_ranks(table.table, outcomes), dtype=np.int64)
+        opened = np.where(self._may_open(len(holding)), opened, holding)
+        self._best, self._worst = np.minimum(holding, opened), np.maximum(holding, opened)
         self._left = MOST_STEPS
 
     def beaten_by(self, row: int) -> tuple[int, ...] | None:
         """Give the stronger rows that leave nothing of a row; none where it may win, None if undecided."""
         beside = self._beside.of(row) & ~(1 << row)
-        beside = ranked_below(self._ranks, row, beside) if beside else 0
         if not beside:
             return ()
+        # A row may stand in two places: always below are those whose worst is above its best.
+        at_best = ranked_below(self._worst, int(self._best[row]), beside)
+        at_worst = ranked_below(self._best, int(self._worst[row]), beside)
+        covered = self._is_covered(row, at_worst)
+        if covered and at_best != at_worst:
+            covered = self._is_covered(row, at_best) or None
+        if covered is None:
+            return None
+        return tuple(positions(at_best, self._domain.rows).tolist()) if covered else ()
+
+    def _may_open(self, rows: int) -> np.ndarray:
+        """Say of each row whether a missing value, or one not worked out, may leave it open."""
+        found = np.zeros(rows, dtype=bool)
+        for column in self._domain.columns:
+            if column.variable is None or column.variable.nullable:
+                for cell, places in column.pieces.groups.items():
+                    if cell.tests and (column.variable is None or column.pieces.on_missing(cell) is None):
+                        found[list(places)] = True
+        return found
+
+    def _is_covered(self, row: int, beside: int) -> bool | None:
+        """Say whether these rows leave nothing of a row; None if undecided."""
+        if not beside:
+            return False
         columns = self._domain.columns
         codes = [self._codes(column, column.cells[row]) for column in columns]
         # What has fewer combinations goes first.
@@ -152,7 +174,7 @@ class _Search:
         while pending:
             level, left = pending.pop()
             if not left:
-                return ()
+                return False
             if level == len(order) or (level, left) in seen:
                 continue  # on this combination a stronger row holds
             seen.add((level, left))
@@ -165,7 +187,7 @@ class _Search:
                 return None
             # The fewest rows come to lie on top: a way out is found soon.
             pending += [(level + 1, one) for one in sorted(following, key=int.bit_count, reverse=True)]
-        return tuple(positions(beside, self._domain.rows).tolist())
+        return True
 
     def shown(self, row: int, by: Sequence[int]) -> Mapping[str, Any] | None:
         """Give a record on which a row and one of those that beat it hold."""

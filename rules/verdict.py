@@ -24,7 +24,8 @@ class Verdict:
     decided_by: the id of the rule that decided.
     adjusted: scores that caps and floors changed, with their new values.
     adjusted_by: the id of the rule that set such a value, the first in file order where there are several.
-    reasons: reason codes of fired rules, the deciding rule's first, none twice.
+    reasons: reason codes of fired rules, the deciding rule's (without one, that of `adjusted_by`) first, none
+    twice.
     fired: ids of enforced rules whose condition held, in file order.
     shadow: ids of rules that would have fired: on trial (mode shadow), or the record is not in their rollout.
     suppressed: ids of rules whose condition held, and which an exception (`except`) kept from firing.
@@ -104,19 +105,27 @@ class Verdicts:
         )
 
 
-def join_lists(first: pa.ListArray, second: pa.ListArray, rows: np.ndarray) -> pa.ListArray:
+def join_lists(
+    first: pa.ListArray, second: pa.ListArray, rows: np.ndarray, leading: np.ndarray | None = None
+) -> pa.ListArray:
     """Append the lists of `second` to those of `first`, row by row; `rows` says which rows `second` is about.
 
-    **Shape**: n lists, m lists and `(m,)` int → n lists. Both are over one dictionary, as before and after
-    verdicts of one `RuleSet` are.
+    Where `leading`, those of `second` come first.
+
+    **Shape**: n lists, m lists, `(m,)` int and `(m,)` bool → n lists. Both are over one dictionary, as before
+    and after verdicts of one `RuleSet` are.
     """
     one, other = (np.diff(lists.offsets.to_numpy()) for lists in (first, second))
     lengths = one.copy()
     lengths[rows] += other
     offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
     codes = np.empty(int(offsets[-1]), dtype=np.int32)
-    codes[_spread(offsets[:-1], one)] = first.flatten().indices.to_numpy()
-    codes[_spread(offsets[:-1][rows] + one[rows], other)] = second.flatten().indices.to_numpy()
+    starts, following = offsets[:-1].copy(), offsets[:-1][rows] + one[rows]
+    if leading is not None:
+        starts[rows] += np.where(leading, other, 0).astype(np.int32)
+        following -= np.where(leading, one[rows], 0).astype(np.int32)
+    codes[_spread(starts, one)] = first.flatten().indices.to_numpy()
+    codes[_spread(following, other)] = second.flatten().indices.to_numpy()
     return list_array(offsets, codes, first.values.dictionary)
 
 

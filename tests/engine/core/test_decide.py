@@ -80,6 +80,22 @@ def test_reasons_and_tags_of_two_stages_are_said_once() -> None:
     assert decision.tags == ("large", "new")
 
 
+def test_the_deciding_rules_reason_is_the_first() -> None:
+    """Ahead of a reason of stage `before`, whether the rule decided by an outcome or by a bound."""
+    reasons = {
+        "embargo": "EMBARGO",
+        "new-large": "LARGE",
+        "trusted": "KNOWN",
+        "young": "YOUNG",
+        "watched": "WATCHED",
+    }
+    decided = flat(decide_table(runtime(), table(3_000), now=NOW))
+    by_rules = [row for row in decided if row["decided_by"] in reasons]
+    assert [row["reasons"][0] for row in by_rules] == [reasons[row["decided_by"]] for row in by_rules]
+    led = {row["decided_by"] for row in by_rules if "LARGE" in row["reasons"][1:]}
+    assert led >= {"trusted", "young"}
+
+
 def test_a_cap_asks_the_policy_again() -> None:
     """Where a bound changes what the policy says, its rule decided; the proposal stays the model's own."""
     rows = [

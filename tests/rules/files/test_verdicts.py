@@ -358,13 +358,14 @@ LISTS = st.lists(st.lists(st.integers(0, 2), max_size=3), max_size=8)
 
 @given(first=LISTS, data=st.data())
 def test_joined_lists_are_the_lists_joined(first: list[list[int]], data) -> None:
-    """The after-lists of some rows follow the before-lists of the same rows."""
+    """The after-lists of some rows follow the before-lists of the same rows, or come first where told."""
     names = pa.array(["x", "y", "z"])
     rows = sorted(data.draw(st.sets(st.integers(0, len(first) - 1), max_size=len(first)))) if first else []
     second = [data.draw(st.lists(st.integers(0, 2), max_size=3)) for _ in rows]
     expected = [list(one) for one in first]
-    for row, more in zip(rows, second, strict=True):
-        expected[row] += more
+    leading = [data.draw(st.booleans()) for _ in rows]
+    for row, more, leads in zip(rows, second, leading, strict=True):
+        expected[row] = more + expected[row] if leads else expected[row] + more
 
     def as_lists(codes: list[list[int]]) -> pa.ListArray:
         offsets = np.concatenate([[0], np.cumsum([len(one) for one in codes])]).astype(np.int32)
@@ -373,7 +374,9 @@ def test_joined_lists_are_the_lists_joined(first: list[list[int]], data) -> None
         )
         return pa.ListArray.from_arrays(pa.array(offsets), flat)
 
-    joined = join_lists(as_lists(first), as_lists(second), np.array(rows, dtype=np.int64))
+    joined = join_lists(
+        as_lists(first), as_lists(second), np.array(rows, dtype=np.int64), np.array(leading, bool)
+    )
     assert joined.to_pylist() == [[names[code].as_py() for code in one] for one in expected]
 
 

@@ -100,6 +100,18 @@ def test_a_row_is_judged_as_its_record(loaded: rules.LoadedRules, records: list[
             assert tuple(row[name]) == getattr(verdict, name)
 
 
+def test_the_deciding_rules_reason_comes_first(loaded: rules.LoadedRules) -> None:
+    """Ahead of that of a rule of stage `before` that fired without deciding; alone and in a table."""
+    record = {"amount": 500.0, "count": 1, "is_new": False, "at": datetime(2025, 1, 1, tzinfo=UTC)}
+    verdict = loaded.judge(record)
+    assert (verdict.decided_by, verdict.fired) == ("large", ("early", "large"))
+    assert verdict.reasons == ("LARGE", "EARLY")
+    (row,) = loaded.apply(pa.Table.from_pylist([record])).to_pylist()
+    assert row["reasons"] == ["LARGE", "EARLY"]
+    undecided = loaded.judge({**record, "count": 5})
+    assert (undecided.outcome, undecided.reasons) == (None, ("EARLY",))
+
+
 def test_outcomes_are_those_decided_in_order_of_appearance(loaded: rules.LoadedRules) -> None:
     """Without `outcomes`, what the rules decide is what may be decided."""
     assert loaded.checked.outcomes == ("block", "review", "approve")

@@ -119,6 +119,42 @@ def test_record_batch_and_restored_agree(text: str, policy: str, records: list[d
 
 
 @given(
+    st.sampled_from(("skip", "fire", "review")).flatmap(
+        lambda unknown: tables(hit_policy="priority", on_unknown=unknown)
+    ),
+    SOME,
+)
+@settings(max_examples=150)
+def test_a_table_by_priority_decides_as_its_rows_do_as_rules(
+    text: str, records: list[dict[str, Any]]
+) -> None:
+    """One row wins, the one that would decide among rules of a file by priority."""
+    checked = check(text)
+    one = RuleSet.compile(checked)
+    as_rules = RuleSet.compile(check(rows_as_rules(checked).replace("collect", "priority")))
+    verdicts = one.after_batch(batch([whole(record) for record in records]))
+    for at, record in enumerate(records):
+        verdict, wanted = one.after(whole(record)), as_rules.after(whole(record))
+        assert verdicts.row(at) == verdict
+        assert (verdict.outcome, verdict.decided_by) == (wanted.outcome, wanted.decided_by)
+        assert verdict.fired == ((wanted.decided_by,) if wanted.decided_by else ())
+        assert set(verdict.unknown) <= set(wanted.unknown)
+
+
+def test_a_row_that_asks_for_review_gives_way_to_one_that_decides_more() -> None:
+    """Left open it decides review, not the block that it would decide where it holds."""
+    text = (
+        "tables:\n  - id: t\n    hit_policy: priority\n    on_unknown: review\n"
+        "    inputs: [amount]\n    rows:\n"
+        '      - {id: open, amount: "> 3.0", decide: block}\n      - {id: sure, amount: "-", decide: block}\n'
+    )
+    verdict = RuleSet.compile(check(text)).after(whole({}))
+    assert (verdict.outcome, verdict.decided_by, verdict.fired) == ("block", "t.sure", ("t.sure",))
+    milder = RuleSet.compile(check(text.replace('"-", decide: block', '"-", decide: approve')))
+    assert milder.after(whole({})).decided_by == "t.open"
+
+
+@given(
     st.tuples(
         reaches(), st.sampled_from(("skip", "fire", "review")), st.sampled_from(("enforce", "shadow"))
     ).flatmap(
@@ -216,9 +252,9 @@ BOUNDED = tuple(
 
 
 @given(
-    st.tuples(st.sampled_from(("first", "priority", "collect")), st.sampled_from(("skip", "fire"))).flatmap(
-        lambda drawn: tables(timed=True, hit_policy=drawn[0], on_unknown=drawn[1])
-    ),
+    st.tuples(
+        st.sampled_from(("first", "priority", "collect")), st.sampled_from(("skip", "fire", "review"))
+    ).flatmap(lambda drawn: tables(timed=True, hit_policy=drawn[0], on_unknown=drawn[1])),
     st.lists(RECORDS.filter(lambda one: one["count"] in (None, 0, 1, 2, 3, 4)), min_size=20, max_size=60),
 )
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -231,7 +267,7 @@ def test_rows_that_never_win_do_not(text: str, records: list[dict[str, Any]]) ->
     lost = {one.row for one in (*found.never, *found.beaten)}
     for record in records:
         hit, opened = run.record(record)
-        acting = (*hit, *(opened if table.table.on_unknown == "fire" else ()))
+        acting = (*hit, *(opened if table.table.on_unknown != "skip" else ()))
         assert not lost.intersection(acting)
     for one in found.beaten:
         true = results(table, lists, dict(one.record))[0]
