@@ -8,7 +8,7 @@ twice) a record may not be found: such a case is counted as undecided, and so is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -16,20 +16,25 @@ from typing import Any
 
 import numpy as np
 
+from rules.aim import aim
 from rules.cells import Cell
 from rules.checked_tables import CheckedTable
-from rules.expression import BOOL, CIDR, DOUBLE, STRING, TIMESTAMP, Name, Variable
+from rules.expression import BOOL, CIDR, DOUBLE, STRING, TIMESTAMP, Call, Name, Node, Variable, walk
+from rules.fitting import FIRST_MOMENT, LAST_MOMENT, fits
+from rules.functions.table import ERROR
 from rules.pieces import Pieces, Span
 from rules.scalar import Lists
 from rules.table_beside import Beside
 from rules.table_beside import Column as Stretches
 from rules.table_index import Cuts, positions
 from rules.table_run import Inputs
+from rules.terms import RANGES
 
 MOST_STEPS = 300_000
 MOST_TRIED = 20_000
 LISTED_TRIED = 1_000
-_FIRST_MOMENT, _LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
+TERMS_TRIED = 4
+"""Values of computed inputs that one record is made for."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +160,17 @@ class Domain:
         self.columns = list(self._made() if columns is None else columns)
         self.tried = 0
         names = sorted({name for one in table.inputs for name in one.variables})
-        self._blank: dict[str, Any] = dict.fromkeys(names)
+        known = {variable.name: variable for variable in variables}
+        self._fields = [known[name] for name in names if name in known]
+        self._blank = {name: _plain(known[name]) if name in known else None for name in names}
 
     def _made(self) -> Iterator[Column]:
         known = {variable.name: variable for variable in self._variables}
         inputs = self.table.inputs
         for place, (kind, cells) in enumerate(self._inputs.columns):
             node = inputs[place].node if place < len(inputs) else None
-            yield Column(kind, cells, known.get(node.name) if isinstance(node, Name) else None)
+            variable = known.get(node.name) if isinstance(node, Name) else None
+            yield Column(kind, cells, variable, None if isinstance(node, Name) else node)
 
     def untimed(self) -> Domain:
         """Give the domain without the last input, which is the time at which rows hold."""
@@ -195,9 +203,13 @@ class Domain:
         for record in self._candidates(codes):
             self.tried += 1
             true, _ = self.holding(record)
-            if all(true >> row & 1 for row in rows) if rows else not true:
+            if all(true >> row & 1 for row in rows) if rows else not true and self._whole(record):
                 return record
         return None
+
+    def _whole(self, record: Mapping[str, Any]) -> bool:
+        """Say whether a record has every input."""
+        return all(value is not None and value is not ERROR for value in self._inputs.load(record))
 
     def opened(self, codes: Sequence[Sequence[int]], row: int) -> Mapping[str, Any] | None:
         """Give a record with one of the codes in every column, on which a row is open; or none."""
@@ -218,15 +230,29 @@ class Domain:
         return self.witness(codes, ())
 
     def _candidates(self, codes: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
+        """Give records that the schema allows and that may have one of the codes in every column."""
+        for record in self._drawn(codes):
+            if all(fits(variable, record[variable.name]) for variable in self._fields):
+                yield record
+
+    def _drawn(self, codes: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
         record = dict(self._blank)
+        taken = set()
         for column, some in zip(self.columns, codes, strict=True):
             if column.variable is None:
                 continue
-            value = next(
-                (v for code in some for v in [column.value(code)] if v is not _IMPOSSIBLE), _IMPOSSIBLE
-            )
+            value = next(column.values(some), _IMPOSSIBLE)
             if value is not _IMPOSSIBLE:
                 record[column.variable.name] = value
+                taken.add(column.variable.name)
+        terms = [
+            (column.node, list(islice(column.values(some), TERMS_TRIED)))
+            for column, some in zip(self.columns, codes, strict=True)
+            if column.node is not None
+        ]
+        terms = [(node, values) for node, values in terms if values]
+        for number in range(max((len(values) for _, values in terms), default=0)):
+            yield self._aimed(record, taken, [(node, values[number % len(values)]) for node, values in terms])
         yield record
         for place, column in enumerate(self.columns[: len(self.table.inputs)]):
             names = {cell.list for cell in self.table.cells[place] if cell.list}
@@ -237,6 +263,20 @@ class Domain:
                     value = entry.partition("/")[0] if self.table.lists[name] == CIDR else entry
                     yield {**record, column.variable.name: value}
 
+    def _aimed(
+        self, record: Mapping[str, Any], taken: Set[str], terms: Sequence[tuple[Node, Any]]
+    ) -> dict[str, Any]:
+        """Give the record with fields set so that the terms may come out as wanted."""
+        aimed, held = dict(record), set(taken)
+        nullable = {variable.name for variable in self._fields if variable.nullable}
+        for node, wanted in terms:
+            if wanted is not None:
+                aim(node, wanted, aimed, held)
+                continue
+            names = (part.name for part in walk(node) if isinstance(part, Name) and part.name not in held)
+            aimed.update((name, None) for name in names if name in nullable)
+        return aimed
+
 
 class _Impossible:
     """The value of a piece that no value is in."""
@@ -246,17 +286,26 @@ _IMPOSSIBLE = _Impossible()
 
 
 class Column:
-    """One column: its cells, their pieces, and which of those a record can be in."""
+    """One column: its cells, their pieces, and which of those a record can be in.
 
-    def __init__(self, kind: str, cells: Sequence[Cell], variable: Variable | None) -> None:
+    `variable` is the field that it is, `node` the term that it is worked out by, if it is either.
+    """
+
+    def __init__(
+        self, kind: str, cells: Sequence[Cell], variable: Variable | None, node: Node | None = None
+    ) -> None:
         self.cells = tuple(cells)
         self.pieces = Pieces(kind, cells)
-        self.variable = variable
+        self.variable, self.node = variable, node
+        ends = RANGES.get(node.overload) if isinstance(node, Call) else None
+        self._term = None if node is None else Variable("", kind, True, *(ends or ()))
         size = self.pieces.missing
         possible = np.ones(size + 1, dtype=bool)
         if variable is not None:
             possible[:size] = [self.value(code) is not _IMPOSSIBLE for code in range(size)]
             possible[size] = variable.nullable
+        elif ends is not None:
+            possible[:size] = [self.value(code) is not _IMPOSSIBLE for code in range(size)]
         elif kind == BOOL:
             possible[size] = False
         self._possible = np.flatnonzero(possible)
@@ -264,7 +313,7 @@ class Column:
 
     def value(self, code: int) -> Any:
         """Give a value that a record may have in a piece, None for the missing one, or _IMPOSSIBLE."""
-        pieces, variable = self.pieces, self.variable
+        pieces, variable = self.pieces, self.variable or self._term
         if code == pieces.missing:
             return None
         if variable is None:
@@ -276,6 +325,11 @@ class Column:
         low = pieces.points[code // 2 - 1] if code else None
         high = pieces.points[code // 2] if code // 2 < len(pieces.points) else None
         return _between(low, high, variable)
+
+    def values(self, codes: Iterable[int]) -> Iterator[Any]:
+        """Give a value for each of some codes that a record can be in."""
+        found = map(self.value, codes)
+        return (value for value in found if value is not _IMPOSSIBLE)
 
     def first_possible(self, code: int, end: int) -> int | None:
         """Give the first code from `code` to before `end` that a record can be in."""
@@ -347,6 +401,16 @@ class Column:
         return _IMPOSSIBLE if below or above else value
 
 
+def _plain(variable: Variable) -> Any:
+    """Give some value that a field may have, one that is there."""
+    if variable.values is not None:
+        return next(iter(variable.values), None)
+    if variable.type in (BOOL, STRING):
+        return False if variable.type == BOOL else "other"
+    value = _between(None, None, variable)
+    return None if value is _IMPOSSIBLE else value
+
+
 def _between(low: Any, high: Any, variable: Variable) -> Any:
     """Give a value strictly between two ends (None for none) that the variable may have."""
     if variable.type == STRING:
@@ -361,7 +425,7 @@ def _between(low: Any, high: Any, variable: Variable) -> Any:
         return word if high is None or word < high else _IMPOSSIBLE
     least, most = variable.minimum, variable.maximum
     if variable.type == TIMESTAMP:
-        least, most = _FIRST_MOMENT, _LAST_MOMENT
+        least, most = FIRST_MOMENT, LAST_MOMENT
     if variable.type == DOUBLE:
         least = -math.inf if least is None else float(least)
         most = math.inf if most is None else float(most)

@@ -112,10 +112,10 @@ def _never(domain: Domain, table: CheckedTable) -> Iterator[Never]:
     dead: dict[int, int] = {}
     acts = table.table.on_unknown != "skip"
     for place, column in enumerate(domain.columns[: len(table.table.inputs)]):
-        if column.variable is None:
-            continue
         for cell, rows in column.pieces.groups.items():
-            opens = acts and column.variable.nullable and column.pieces.on_missing(cell) is None
+            nullable = column.variable is None or column.variable.nullable
+            # A computed input may be in error, which leaves every cell open.
+            opens = acts and nullable and (column.variable is None or column.pieces.on_missing(cell) is None)
             if cell.tests and not column.spans(cell) and not opens:
                 for row in rows:
                     dead.setdefault(row, place)

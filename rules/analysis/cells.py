@@ -7,7 +7,6 @@ looked up are put into classes by which sets they are in. One more cell stands f
 from __future__ import annotations
 
 import math
-import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -15,10 +14,8 @@ from itertools import pairwise
 from typing import Any
 
 from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP
+from rules.fitting import FIRST_MOMENT, HIGH, LARGEST, LAST_MOMENT, LOW
 
-LOW, HIGH = -(2**63), 2**63 - 1
-LARGEST = sys.float_info.max
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 _TIMES = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1)
 _ORDERINGS: dict[str, Callable[[list[Any], Any], tuple[int, int]]] = {
     "less": lambda values, bound: (0, bisect_left(values, bound)),

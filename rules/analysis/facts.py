@@ -14,24 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rules.analysis.aim import aim
-from rules.analysis.cells import FIRST_MOMENT, HIGH, LARGEST, LAST_MOMENT, LOW, Cells, Domain
+from rules.aim import aim
+from rules.analysis.cells import Cells, Domain
 from rules.analysis.formula import Box, Formula, GaveUp, Search
 from rules.analysis.space import Space
 from rules.analysis.wants import TRUE, UNKNOWN, Want
 from rules.arrays import column
 from rules.columnar import Conditions
-from rules.expression import (
-    BOOL,
-    DOUBLE,
-    DURATION,
-    INT,
-    STRING,
-    TIMESTAMP,
-    CheckedExpression,
-    Name,
-    Variable,
-)
+from rules.expression import STRING, CheckedExpression, Name, Variable
+from rules.fitting import fits
 
 AT_RANDOM = 128
 
@@ -198,35 +189,3 @@ def _free(variable: Variable) -> Cells:
     if variable.type != STRING or variable.values is not None:
         return domain.cut()
     return Cells(["other", "another"], variable.nullable)  # two texts, so that two fields may differ
-
-
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    BOOL: bool,
-    INT: int,
-    DOUBLE: (int, float),
-    STRING: str,
-    TIMESTAMP: int,
-    DURATION: int,
-}
-
-
-def fits(variable: Variable, value: Any) -> bool:
-    """Say whether the schema allows this value."""
-    if value is None:
-        return variable.nullable
-    if not _of_type(variable.type, value):
-        return False
-    if variable.type == INT and not LOW <= value <= HIGH:
-        return False
-    if variable.type == TIMESTAMP and not FIRST_MOMENT <= value <= LAST_MOMENT:
-        return False
-    if variable.type == DOUBLE and not abs(value) <= LARGEST:
-        return False
-    low = variable.minimum is None or value >= variable.minimum
-    high = variable.maximum is None or value <= variable.maximum
-    return low and high and (variable.values is None or value in variable.values)
-
-
-def _of_type(kind: str, value: Any) -> bool:
-    """Say whether a value is of a type: a bool is no number."""
-    return isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)

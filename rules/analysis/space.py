@@ -33,6 +33,7 @@ from rules.expression import (
 )
 from rules.functions import TABLE
 from rules.functions.table import Function
+from rules.terms import ORDERINGS, RANGES, WORDS
 
 MOST_TESTS = 4000
 """Tests of one condition that is looked into."""
@@ -43,12 +44,6 @@ MOST_WIDE = 16_000
 _LOGIC = ("logical_not", "logical_and", "logical_or", "conditional")
 EXACT = 2**53  # below it an int and its double are one number
 MAX_ENTRIES = 100_000
-_WORDS = ("less", "less_equals", "greater", "greater_equals")
-ORDERINGS = {
-    f"{word}_{suffix}": word
-    for word in _WORDS
-    for suffix in ("int64", "double", "string", "timestamp", "duration")
-}
 _FLIPPED = {
     "less": "greater",
     "less_equals": "greater_equals",
@@ -56,20 +51,6 @@ _FLIPPED = {
     "greater_equals": "less_equals",
 }
 _TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, "duration")
-_RANGES = {
-    "timestamp_to_hours": (0, 23),
-    "timestamp_to_minutes": (0, 59),
-    "timestamp_to_seconds": (0, 59),
-    "timestamp_to_milliseconds": (0, 999),
-    "timestamp_to_day_of_week": (0, 6),
-    "timestamp_to_month": (0, 11),
-    "timestamp_to_day_of_month": (0, 30),
-    "timestamp_to_day_of_month_1_based": (1, 31),
-    "timestamp_to_day_of_year": (0, 365),
-    "timestamp_to_year": (1, 9999),
-    "size_string": (0, None),
-    "string_size": (0, None),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +217,7 @@ class Space:
         if node.overload == "in_list":
             return self._membership(left, right)
         word = ORDERINGS.get(node.overload, node.overload)
-        if word not in (*_WORDS, "equals"):
+        if word not in (*WORDS, "equals"):
             return None
         if isinstance(left, Literal):
             left, right, word = right, left, _FLIPPED.get(word, word)
@@ -312,7 +293,7 @@ class Space:
         return self._new(node, domain)
 
     def _term(self, node: Node) -> int:
-        lowest, highest = _RANGES.get(node.overload, (None, None)) if isinstance(node, Call) else (None, None)
+        lowest, highest = RANGES.get(node.overload, (None, None)) if isinstance(node, Call) else (None, None)
         domain = Domain(node.type, _fails(node), node.type == DOUBLE, lowest, highest)
         return self._new(node, domain)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rules.analysis import Analysis, analyse
-from rules.analysis.facts import fits
 from rules.check import check_rules
 from rules.expression import TIMESTAMP, Variable
+from rules.fitting import fits
 from rules.functions.clock import parse_timestamp
 
 OUTCOMES = ("approve", "review", "decline")

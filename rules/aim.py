@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rules.analysis.space import ORDERINGS
 from rules.expression import STRING, Call, Literal, Name, Node
+from rules.terms import ORDERINGS
 
 HOUR = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
