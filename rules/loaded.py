@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ from rules.folder import TEST_SUFFIX, read_lists, read_rule_files, rule_files
 from rules.judged import both, verdict_columns
 from rules.named_fields import read_variables
 from rules.reader import read_yaml
-from rules.records import read_columns, read_record, read_table
+from rules.records import Records
 from rules.ruleset import RuleSet
 from rules.tables import read_rows, read_tables
+from rules.tabular import read_table
 from rules.verdict import Verdict
 
 BLOCK_ROWS = 1_048_576
+FILES_SHOWN = 3
 
 
 def load(
@@ -83,12 +86,21 @@ class LoadedRules:
     checked: CheckedRules
     rules: RuleSet
 
+    def __repr__(self) -> str:
+        files, rules = list(self.checked.files), len(self.checked.ids)
+        names = ", ".join(files[:FILES_SHOWN]) + (", …" if len(files) > FILES_SHOWN else "")
+        return f"<LoadedRules: {rules} rule{'s' * (rules != 1)} of {names}>"
+
+    @cached_property
+    def _records(self) -> Records:
+        return Records(self.checked.variables)
+
     def judge(self, record: Mapping[str, Any]) -> Verdict:
         """Judge one record; a field that it lacks is missing, and keys that no rule knows are left out.
 
         Raises RulesError with every value of another type than its field's.
         """
-        values = read_record(self.checked.variables, record)
+        values = self._records.read(record)
         before = self.rules.before(values)
         if before.outcome is not None:
             return before
@@ -104,7 +116,7 @@ class LoadedRules:
 
         Raises RulesError with every column of another type than its field's.
         """
-        columns = read_columns(self.checked.variables, read_table(table))
+        columns = read_table(self.checked.variables, table)
         blocks = [
             self._block(columns.slice(start, BLOCK_ROWS).combine_chunks())
             for start in range(0, max(columns.num_rows, 1), BLOCK_ROWS)

@@ -1,203 +1,187 @@
-"""Records and tables as given in, what conditions read out; what does not fit is refused.
+"""Records as given in, the values that conditions read out; what does not fit is refused.
 
-Names are flat, with dots: `{"scores": {"fraud": 0.7}}` and a struct column `scores` hold `scores.fraud`. What
-a record or table lacks is missing. Names that no condition knows are left out.
+Names are flat, with dots: `{"scores": {"fraud": 0.7}}` holds `scores.fraud`. What a record lacks is missing,
+and so are None, NaN, and the marks that pandas and NumPy have for it. Names that no condition knows are left
+out.
+
+INVARIANT: `tabular` takes of a column what is taken here of its values, and refuses what is refused here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
-from rules.columns import ARROW_TYPES
 from rules.errors import RulesError
 from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Variable
 from rules.form import shown
+from rules.functions.clock import FIRST, LAST
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-DEEPEST = 4  # structs within structs: `scores.grade.a` needs two
-_WHOLE = 2.0**63
+WANTED = {
+    BOOL: "true or false",
+    INT: "a whole number of 64 bits",
+    DOUBLE: "a number",
+    STRING: "text",
+    TIMESTAMP: "a datetime or date, or text as '2026-11-01T12:00:00Z', of the years 1 to 9999",
+}
+_WHOLE = 2**63
+_MARKS = ("NAType", "NaTType")  # pandas' own; nothing of it is imported to tell them
+_PLAIN = (bool, int, float, str, Mapping, list)
 
 
-def read_record(variables: Sequence[Variable], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the value of every variable, None where the record has none.
+class Records:
+    """What reads records for some variables."""
 
-    Raises RulesError with every value that its variable cannot hold.
-    """
-    if not isinstance(record, Mapping):
-        raise RulesError(f"a record is a mapping of names to values, not a {type(record).__name__}")
-    given = dict(_flat(record))
-    values: dict[str, Any] = {}
-    problems = []
-    for variable in variables:
-        value = given.get(variable.name)
-        try:
-            values[variable.name] = None if value is None else _READERS[variable.type](value)
-        except (TypeError, ValueError, OverflowError, AttributeError):
-            wanted = _WANTED[variable.type]
-            problems.append(f"'{variable.name}' must be {wanted}, got {shown(value)}")
-    if problems:
-        raise RulesError("\n".join(problems))
-    return values
-
-
-def read_table(data: Any) -> pa.Table:
-    """Give any table as Arrow's, its structs spread over columns with dotted names.
-
-    Takes what has `__arrow_c_stream__` or `__arrow_c_array__`: pyarrow, pandas, Polars, DuckDB and others.
-    """
-    hint = "; judge() takes one record" if isinstance(data, Mapping) else ""
-    hint = hint or ("; call its collect() first" if hasattr(data, "collect") else "")
-    try:
-        table = _opened(data)
-    except pa.ArrowInvalid:  # one column speaks Arrow as well
-        table = None
-    if table is None:
-        kind = type(data).__name__
-        raise RulesError(
-            f"a {kind} is no table: give anything that speaks Arrow (pyarrow, pandas, Polars){hint}"
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self._variables = tuple(
+            (variable.name, variable.type, _READERS[variable.type]) for variable in variables
         )
-    for _ in range(DEEPEST):
-        if not any(pa.types.is_struct(field.type) for field in table.schema):
-            break
-        table = table.flatten()
-    return table
+        self._nested = nested([variable.name for variable in variables])
 
+    def read(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the value of every variable, None where the record has none.
 
-def read_columns(variables: Sequence[Variable], table: pa.Table) -> pa.Table:
-    """Give one column for every variable, of its type, null throughout where the table has none.
-
-    Raises RulesError with every column that is of another type, or there twice.
-    """
-    names = table.column_names
-    columns, problems = [], []
-    for variable in variables:
-        wanted = ARROW_TYPES[variable.type]
-        found = names.count(variable.name)
-        if found > 1:
-            problems.append(f"the column '{variable.name}' stands {found} times in the table")
-        elif not found:
-            columns.append(pa.chunked_array([pa.nulls(table.num_rows, wanted)]))
-        else:
-            column = table.column(variable.name)
+        Raises RulesError with every value that its variable cannot hold.
+        """
+        if not isinstance(record, Mapping):
+            raise RulesError(f"a record is a mapping of names to values, not a {type(record).__name__}")
+        problems: list[str] = []
+        given = dict(self._flat(record, problems)) if self._nested else record
+        values: dict[str, Any] = {}
+        for name, kind, read in self._variables:
+            value = given.get(name)
             try:
-                columns.append(_cast(column, variable.type))
-            except (TypeError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                reason = f": {error}" if isinstance(error, pa.ArrowInvalid) else ""
-                problems.append(
-                    f"the column '{variable.name}' is {column.type}; {variable.type} is needed{reason}"
-                )
-    if problems:
-        raise RulesError("\n".join(problems))
-    return pa.Table.from_arrays(columns, names=[variable.name for variable in variables])
+                values[name] = None if value is None else read(value)
+            except (TypeError, ValueError, ArithmeticError, AttributeError):
+                problems.append(f"'{name}' must be {WANTED[kind]}, got {_told(value)}")
+        if problems:
+            raise RulesError("\n".join(problems))
+        return values
+
+    def _flat(
+        self, record: Mapping[str, Any], problems: list[str], prefix: str = ""
+    ) -> Iterator[tuple[str, Any]]:
+        for key, value in record.items():
+            name = f"{prefix}{key}" if prefix else key
+            inner = self._nested.get(name)
+            if inner is None:
+                yield name, value
+            elif isinstance(value, Mapping):
+                yield from self._flat(value, problems, f"{name}.")
+            elif plain(value) is not None:
+                problems.append(f"'{name}' must be a mapping, as {{'{inner}': …}}, got {_told(value)}")
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if isinstance(value, Mapping) and depth < DEEPEST:
-            yield from _flat(value, f"{prefix}{name}.", depth + 1)
-        else:
-            yield f"{prefix}{name}", value
+def nested(names: Sequence[str]) -> dict[str, str]:
+    """Give what holds others of these names, each with the first that it holds.
+
+    >>> nested(["amount", "scores.fraud", "scores.grade.a"])
+    {'scores': 'fraud', 'scores.grade': 'a'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        steps = name.split(".")
+        for depth in range(1, len(steps)):
+            stem = ".".join(steps[:depth])
+            if stem not in names:
+                found.setdefault(stem, steps[depth])
+    return found
 
 
-def _bool(value: Any) -> bool:
-    value = _plain(value)
-    if type(value) is not bool:
+def plain(value: Any) -> Any:
+    """Give a NumPy scalar as Python has it, and None for whatever marks a missing value."""
+    if isinstance(value, np.generic):
+        value = _moment64(value) if isinstance(value, np.datetime64) else value.item()
+    if isinstance(value, float):
+        return value if value == value else None
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else value
+    return None if type(value).__name__ in _MARKS else value
+
+
+def moment(value: Any) -> int | None:
+    """Give a datetime (UTC without a zone), a date or ISO 8601 text as microseconds since the epoch.
+
+    What is finer than a microsecond is cut off. Raises ValueError or TypeError.
+    """
+    value = plain(value)
+    if value is None:
+        return None
+    given = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(given, date):
+        raise TypeError(given)
+    if not isinstance(given, datetime):
+        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
+    elif type(given) is not datetime:  # pandas' carries nanoseconds
+        clock = (given.hour, given.minute, given.second, given.microsecond)
+        given = datetime(given.year, given.month, given.day, *clock, tzinfo=given.tzinfo, fold=given.fold)
+    found = ((given if given.tzinfo else given.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
+    if not FIRST <= found <= LAST:
+        raise ValueError(found)
+    return found
+
+
+def _bool(value: Any) -> bool | None:
+    value = plain(value)
+    if value is not None and type(value) is not bool:
         raise TypeError(value)
     return value
 
 
-def _int(value: Any) -> int:
-    value = _plain(value)
-    whole = isinstance(value, float) and -_WHOLE <= value < _WHOLE and value.is_integer()
-    if isinstance(value, bool) or not (isinstance(value, int) or whole):
+def _int(value: Any) -> int | None:
+    value = plain(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(value)
-    if not -(2**63) <= value < 2**63:
+    # Before anything is made of it: 1e999999 as a whole number takes a while.
+    if not -_WHOLE <= value < _WHOLE or value != int(value):
         raise OverflowError(value)
     return int(value)
 
 
-def _double(value: Any) -> float:
-    value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _double(value: Any) -> float | None:
+    value = plain(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(value)
     return float(value)
 
 
-def _string(value: Any) -> str:
+def _string(value: Any) -> str | None:
+    value = plain(value)
+    if value is None:
+        return None
     if not isinstance(value, str):
         raise TypeError(value)
     value.encode()  # half a surrogate pair is no text
     return str(value)
 
 
-def _timestamp(value: Any) -> int:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime):
-        raise TypeError(value)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return (moment - EPOCH) // MICROSECOND
-
-
-def _plain(value: Any) -> Any:
-    """Give a NumPy scalar as Python has it."""
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
-
-
 _READERS: dict[str, Callable[[Any], Any]] = {
-    BOOL: _bool, INT: _int, DOUBLE: _double, STRING: _string, TIMESTAMP: _timestamp,
+    BOOL: _bool, INT: _int, DOUBLE: _double, STRING: _string, TIMESTAMP: moment,
 }  # fmt: skip
-_WANTED = {
-    BOOL: "true or false",
-    INT: "a whole number of 64 bits",
-    DOUBLE: "a number",
-    STRING: "text",
-    TIMESTAMP: "a datetime, or text as '2026-11-01T12:00:00Z'",
-}
 
 
-def _opened(data: Any) -> pa.Table | None:
-    if isinstance(data, pa.Table):
-        return data
-    if isinstance(data, pa.RecordBatch):
-        return pa.Table.from_batches([data])
-    if hasattr(data, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(data).read_all()
-    if hasattr(data, "__arrow_c_array__"):
-        return pa.Table.from_batches([pa.record_batch(data)])
-    return None
+def _moment64(value: np.datetime64) -> datetime | None:
+    if np.isnat(value):
+        return None
+    micro = value.astype("datetime64[us]")
+    found = micro.item()
+    if not isinstance(found, datetime) or micro.astype("datetime64[Y]") != value.astype("datetime64[Y]"):
+        raise ValueError(value)  # so far off that the microseconds have run over
+    return found
 
 
-def _cast(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
-    """Bring a column into the type of the rule language where every value stays what it is."""
-    given = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_null(given) or _FITTING[kind](given)):
-        raise TypeError(given)
-    if kind == TIMESTAMP:
-        column = column if not pa.types.is_dictionary(column.type) else column.cast(given)
-        if pa.types.is_date(given):
-            column = column.cast(pa.timestamp("s")).cast(pa.timestamp("us"))
-        elif pa.types.is_timestamp(given) and given.unit == "ns":  # below a microsecond is cut off
-            column = column.cast(pa.timestamp("us", given.tz), safe=False)
-    return column if column.type == ARROW_TYPES[kind] else column.cast(ARROW_TYPES[kind])
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-_FITTING: dict[str, Callable[[pa.DataType], bool]] = {
-    BOOL: pa.types.is_boolean,
-    INT: _is_number,
-    DOUBLE: _is_number,
-    STRING: _is_text,
-    TIMESTAMP: lambda kind: bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind)),
-}
+def _told(value: Any) -> str:
+    """Show a value, and its type where its look does not say it."""
+    text = shown(value).encode("utf-8", "backslashreplace").decode()
+    named = isinstance(value, _PLAIN) and not isinstance(value, np.generic)
+    return text if named else f"{text} (a {type(value).__name__})"
