@@ -3,6 +3,9 @@
 The latest act wins. A name that was moved means its bundle, as it is. Files in another state than at that
 move were saved after it: an edit, made into a bundle of its own on top of the one that the name means. An
 edit that does not check changes nothing but the status. See docs/decisions/0005.
+
+What was saved counts once nothing was written for a while. It is checked meanwhile, so that the wait costs an
+edit next to nothing; where more is written, what was checked is dropped.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 from engine.bundle import Bundle
@@ -28,12 +32,18 @@ from rules.errors import CheckFailed, Problem
 from rules.turns import politely
 
 POLL_SECONDS = 0.025
+SETTLE_SECONDS = 0.1
+"""For so long nothing may be written to the files before they count as saved."""
 # A file that is gone or empty may be half-saved: some editors remove or empty it before they write anew.
-GONE_SECONDS = 0.3
+GONE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 JOIN_SECONDS = 5.0
 
 Swap = Callable[[Bundle, CheckedRules | None], None]
+
+
+class _UnsettledError(Exception):
+    """The files are still being written."""
 
 
 class Live:
@@ -63,6 +73,7 @@ class Live:
         self._seen: tuple[Look, object] | None = None
         self._pending: tuple[Look, object] | None = None  # a look that must last before it counts
         self._pending_since = 0.0
+        self._written_at = -inf  # when the files were first seen as they are now
         self._retry_at = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -105,6 +116,8 @@ class Live:
     def _step(self) -> None:
         seen, now = self._look(), time.monotonic()
         if seen != self._pending:
+            if self._pending is None or seen[0] != self._pending[0]:
+                self._written_at = now
             self._pending, self._pending_since = seen, now
         if seen == self._seen:
             if self._retry_at and now >= self._retry_at:
@@ -134,6 +147,8 @@ class Live:
         self._retry_at = 0.0
         try:
             self._follow_latest()
+        except _UnsettledError:
+            self._retry_at = time.monotonic()  # the next look may find the same again, and must go on
         except CheckFailed as failed:
             self._report(failed.problems)
         except Exception as failed:
@@ -168,7 +183,7 @@ class Live:
             return self._serve(self._base, None)
         try:
             self._serve_edit(self._root, files, move)
-        except CheckFailed:
+        except (CheckFailed, _UnsettledError):
             # The files are no good, and yet the name was moved: its bundle is the last good one now.
             if moved:
                 self._serve(self._base, None)
@@ -176,15 +191,16 @@ class Live:
 
     def _serve_edit(self, root: Path, files: str, move: Name) -> None:
         """Check the files, keep them as a bundle, decide by it. Raises CheckFailed where they do not."""
-        if not (root / RULES).is_dir() and self._served.folder(f"{RULES}/"):
-            # Moved away, by a deployment say: to decide without any rule is no edit that anybody saved.
-            message, hint = "the folder is gone", "put it back; to decide without rules, leave it empty"
-            raise CheckFailed([Problem(RULES, 1, 1, message, hint)])
-        checked = checked_for(self._base, root)
+        try:
+            checked = self._checked(root)
+        except CheckFailed:
+            self._settle(root)
+            raise
         now = self._clock()
         bundle = edited(self._base, checked, now=now)
         if bundle.digest == self._served.digest:
             return
+        self._settle(root)
         if not self._registry.has(bundle.digest):
             self._registry.put(bundle, like=self._base)
         act = Act(
@@ -198,6 +214,25 @@ class Live:
         # INVARIANT: kept before it decides, so that a decision never names a bundle that cannot be found.
         self._registry.names.move(EDITED, bundle.digest, act)
         self._serve(bundle, checked)
+
+    def _checked(self, root: Path) -> CheckedRules:
+        if not (root / RULES).is_dir() and self._served.folder(f"{RULES}/"):
+            # Moved away, by a deployment say: to decide without any rule is no edit that anybody saved.
+            message, hint = "the folder is gone", "put it back; to decide without rules, leave it empty"
+            raise CheckFailed([Problem(RULES, 1, 1, message, hint)])
+        return checked_for(self._base, root)
+
+    def _settle(self, root: Path) -> None:
+        """Wait until nothing was written for a while. Raises _UnsettledError where something is."""
+        files = self._seen[0] if self._seen else ()
+        while True:
+            if look(root) != files:
+                raise _UnsettledError("more is being written")
+            left = self._written_at + SETTLE_SECONDS - time.monotonic()
+            if left <= 0:
+                return
+            if self._stop.wait(min(left, self._poll_seconds)):
+                raise _UnsettledError("nobody watches any more")
 
     def _serve(self, bundle: Bundle, checked: CheckedRules | None) -> None:
         if bundle.digest != self._served.digest and not self._stop.is_set():

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import engine
 from engine.bundle import Bundle
 from engine.decide import Runtime
+from engine.lifecycle import live
 from engine.lifecycle.registry import Registry
 from tests.engine.core.tiny import RULES
 from tests.engine.lifecycle.places import RECORD, act, folder, made, promoted, until, versioned
@@ -140,6 +142,42 @@ def test_a_removed_rule_file_is_an_edit(tmp_path: Path) -> None:
         (root / "rules" / "second.yaml").unlink()
         assert until(lambda: ours.digest != first)
         assert "extra" not in ours.decide(RECORD).tags
+
+
+@pytest.mark.parametrize("part", [b"rules:\n  - {id: early, stage: before, when: amount", None])
+def test_a_file_that_is_still_being_written_is_not_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: bytes | None
+) -> None:
+    """Written in place with a pause it is one edit: no good prefix decides, and no bad one is told."""
+    monkeypatch.setattr(live, "SETTLE_SECONDS", 1.5)
+    root = folder(tmp_path)
+    first = promoted(root)
+    whole = versioned(1)
+    part = part or whole[: whole.index(b"  - {id: late")]
+    with engine.open(root, watch=True) as ours:
+        with (root / "rules" / "first.yaml").open("wb") as file:
+            file.write(part)
+            file.flush()
+            time.sleep(0.3)
+            assert (ours.digest, ours.status().healthy) == (first, True)
+            file.write(whole[len(part) :])
+        assert until(lambda: ours.digest != first)
+        assert set(ours.decide(RECORD).tags) == {"before-1", "after-1"}
+        assert [entry.action for entry in Registry(root / "registry").log()] == ["promoted", "edited"]
+
+
+def test_a_file_moved_to_a_backup_and_written_anew_is_one_edit(tmp_path: Path) -> None:
+    """What is gone for less than a second is not taken for removed."""
+    root = folder(tmp_path)
+    first = promoted(root)
+    rules = root / "rules" / "first.yaml"
+    with engine.open(root, watch=True) as ours:
+        rules.rename(root / "rules" / "first.yaml~")
+        time.sleep(0.4)
+        rules.write_bytes(EDITED)
+        assert until(lambda: ours.digest != first)
+        assert "new-large" not in ours.decide(RECORD).fired
+        assert [entry.action for entry in Registry(root / "registry").log()] == ["promoted", "edited"]
 
 
 def test_an_editor_that_writes_beside_and_renames_is_understood(tmp_path: Path) -> None:
