@@ -62,7 +62,12 @@ _BLANK = re.compile(r"\s*")
 _QUICK = re.compile(rf"(<=|>=|<|>)?\s*({_NUMBER})")
 _INTERVAL = re.compile(rf"([\[(])\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*([\])])")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_WORDS = frozenset(("null", "in", "not"))
+_ANY_WORDS = ("any", "else", "otherwise")
+_WORDS = frozenset(
+    ("null", "in", "not", *(f(word) for word in _ANY_WORDS for f in (str.lower, str.upper, str.title)))
+)
+# A number with commas for thousands would be several values: 1,500 is 1 or 500.
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?!,?[0-9])")
 _NETWORK = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
 _WANTED = {
     BOOL: "true or false",
@@ -165,6 +170,7 @@ class _Reader:
         self.text, self.kind, self.lists, self.values = text, kind, lists, values
         self.nullable, self.wary = nullable, wary
         self.at = 0
+        self.bracketed = False
 
     def cell(self) -> Cell:
         self._blanks()
@@ -184,6 +190,7 @@ class _Reader:
         self._blanks()
         if self._peek() == "[":
             self.at += 1
+            self.bracketed = True
             tests = self._several(lambda: (Test("==", self._literal(equality=True)),))
             self._expect("]", "close the bracket of the list")
             self._end()
@@ -276,6 +283,8 @@ class _Reader:
         quoted = _QUOTED.match(self.text, start)
         if self.kind == STRING:
             return self._text(quoted, start, equality)
+        if self.wary and not self.bracketed and self.kind in (INT, DOUBLE):
+            self._refuse_grouped(start)
         pattern = _LITERALS.get(self.kind)
         found = pattern.match(self.text, start) if pattern else None
         if found is None or quoted or not self._alone(found.end()):
@@ -289,6 +298,12 @@ class _Reader:
             return _duration(found, start)
         number = _number(found[0], start)
         return self._whole(number, start, equality) if self.kind == INT else number
+
+    def _refuse_grouped(self, start: int) -> None:
+        if grouped := _GROUPED.match(self.text, start):
+            number = grouped[0].replace(",", "")[:40]
+            hint = f"write a number without commas, as {number}; for several, a space after each comma"
+            raise CellError(start, f"'{grouped[0][:60]}' would be several values", hint)
 
     def _alone(self, end: int) -> bool:
         """Say whether a literal that ends here is followed by nothing that belongs to it."""
@@ -321,10 +336,9 @@ class _Reader:
                 )
             text = found[0] if found else ""
             self.at = start + len(text)
-            if self.wary and ("|" in text or "&&" in text):
-                raise CellError(
-                    start, f"'{text[:60]}' would be one text", "separate values by commas, or quote it"
-                )
+            hint = _other_meaning(text) if self.wary and text not in (self.values or ()) else ""
+            if hint:
+                raise CellError(start, f"'{text[:60]}' would be one text", f"{hint}, or quote it")
             if self.wary and _NETWORK.fullmatch(text):
                 hint = "put networks in a list of type cidr and write 'in LIST'; quotes for the text itself"
                 raise CellError(start, f"'{text}' would be compared as text", hint)
@@ -332,7 +346,8 @@ class _Reader:
                 hint = f"write 'in {text}' for the list, or quotes for the text"
                 raise CellError(start, f"'{text}' is the name of a list", hint)
         if equality and self.values is not None and text not in self.values:
-            raise CellError(start, f"the input is never '{text[:60]}'", nearest(text, self.values))
+            hint = _habit(text) or nearest(text, self.values)
+            raise CellError(start, f"the input is never '{text[:60]}'", hint)
         return text
 
     def _bad_text(self, start: int) -> str:
@@ -398,6 +413,19 @@ def _habit(text: str) -> str:
         found = re.fullmatch(pattern, text, re.IGNORECASE) if len(text) <= 100 else None
         if found:
             return hint.format(*found.groups())
+    return ""
+
+
+def _other_meaning(text: str) -> str:
+    """Give the hint for bare text that seems to be meant otherwise, or nothing."""
+    if "|" in text or "&&" in text:
+        return "separate values by commas"
+    if text.lower() in _ANY_WORDS:
+        return "write - for any value"
+    if text.startswith(("not ", "NOT ")):
+        return f"write not({text[4:].strip()[:40]})"
+    if "*" in text:
+        return "a cell knows no patterns: give the table an input as {name: n, value: memo.startsWith('a')}"
     return ""
 
 

@@ -9,6 +9,7 @@ from rules.build import spoken
 from rules.errors import ExpressionProblem, nearest
 from rules.expression import CIDR
 from rules.foreign import FUNCTIONS
+from rules.lookalikes import lookalike
 
 _MACROS = ("all", "exists", "exists_one", "filter", "map")
 _NAMES = {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and "@" not in name}
@@ -26,6 +27,10 @@ _TOKEN = re.compile(
 )
 _NAME_BEFORE = re.compile(r"(?:[A-Za-z_]\w*\s*\.\s*)*[A-Za-z_]\w*\s*$", re.ASCII)
 _FUNCTION_BEFORE = re.compile(r"[A-Za-z_]\w*\s*$", re.ASCII)
+_ONE_VALUE = r"(?:'[^']*'|\"[^\"]*\"|-?\w[\w.]*)"
+_VALUE = re.compile(_ONE_VALUE)
+_BARE = re.compile(r"[^\W\d]\w*")
+_LISTED = re.compile(rf"\bin\s*\(?\s*({_ONE_VALUE})\s*$")
 _FIELD = re.compile(r"unknown field '(\w+)'")
 _FUNCTION = re.compile(r"unknown function '(\w+)'")
 _STATUS = re.compile(r" \[[A-Z_]+\]$")
@@ -74,11 +79,14 @@ _CALLS = {
     "matches": "write it after the text: memo.matches('^[A-Z]+$')",
     **dict.fromkeys(("lowerAscii", "upperAscii", "trim"), "write it after the text: memo.trim()"),
 }
+_FAR = 100  # characters on each side of a comma that its hint looks at
 DEEP_HINT = "split the condition into several rules"
 TOO_DEEP = "nested too deeply (CEL reads 32 levels of calls, brackets or chained operators)"
 _INVALID_INT = re.compile(r"invalid u?int literal")
 _RESERVED = re.compile(r"reserved identifier: (\w+)")
 _OPERATORS_MISWRITTEN = {
+    "=>": "write >= for at least",
+    "=<": "write <= for at most",
     "=": "write == to compare",
     "&": "write && for and",
     "|": "write || for or",
@@ -152,7 +160,7 @@ def _explain(
     if found := _CHARACTER.match(said):
         return _character(source, line, column, found[1])
     if found := _TOKEN.match(said):
-        return _token(source, line, column, found[1])
+        return _token(source, line, column, found[1], variables)
     if _INVALID_INT.search(said):
         return ExpressionProblem(line, column, "a whole number beyond 64 bits", "write it with .0 at its end")
     if found := _RESERVED.search(said):
@@ -273,11 +281,12 @@ def _character(source: str, line: int, column: int, token: str) -> ExpressionPro
     for wrong, hint in _OPERATORS_MISWRITTEN.items():
         if token.startswith(wrong) or (wrong == "<>" and wrong in around):
             return ExpressionProblem(line, column, f"unexpected '{token.strip()}'", hint)
-    hint = "write ' or \" for a quote" if token[:1] in "‘’“”„«»" else "text belongs in quotes"
+    hint = "write ' or \" for a quote" if token[:1] in "‘’“”„«»" else lookalike(token[:1])
+    hint = hint or ("text belongs in quotes" if token[:1].isalpha() else "")
     return ExpressionProblem(line, column, f"unexpected character '{token}'", hint)
 
 
-def _token(source: str, line: int, column: int, token: str) -> ExpressionProblem:
+def _token(source: str, line: int, column: int, token: str, variables: Iterable[str]) -> ExpressionProblem:
     if token == "<EOF>":  # noqa: S105
         return ExpressionProblem(
             line, column, "the condition ends too early", "something is missing at its end"
@@ -289,11 +298,22 @@ def _token(source: str, line: int, column: int, token: str) -> ExpressionProblem
         hint = _OPERATORS_MISWRITTEN["<>"]
     if not hint and "not in" in source and token in ("in", "not"):
         hint = "write !(x in list) for not in"
+    if not hint and token == ",":  # noqa: S105
+        hint = _unbracketed(source, column, variables)
     if not hint and token == "," and re.search(r"\d$", source[: column - 1]):  # noqa: S105
         hint = "write a number without commas, and a list in [ ]"
-    if not hint and token == "," and re.search(r"\bin\s+(['\"]).*\1\s*$", source[: column - 1]):  # noqa: S105
-        hint = "write the values in [ ]: in ['a', 'b']"
     return ExpressionProblem(line, column, f"unexpected '{token}'", hint)
+
+
+def _unbracketed(source: str, column: int, variables: Iterable[str]) -> str:
+    """The hint for the values after `in` where they stand without [ ], or nothing."""
+    start = max(column - 1 - _FAR, 0)
+    if not (found := _LISTED.search(source[start : column - 1])):
+        return ""
+    inside = re.split(r"\)|&&|\|\|", source[start + found.start(1) : column + _FAR])[0]
+    values = _VALUE.findall(inside)
+    written = [f"'{one}'" if _BARE.fullmatch(one) and one not in variables else one for one in values]
+    return f"write a list in [ ]: in [{', '.join(written[:4])}{', …' if len(written) > 4 else ''}]"
 
 
 def _types(applied: str) -> list[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
+from rules.lookalikes import first_lookalike, plain
+
 NAMES_SHOWN = 12
 WIDTH_SHOWN = 160
 MOST_TOLD = 500
@@ -101,6 +103,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 @lru_cache(4096)
 def _nearest(name: str, known: tuple[str, ...]) -> str:
+    if not name.isascii() and (meant := plain(name)) in known:
+        return f"did you mean '{meant}'? {first_lookalike(name)}"
     close = get_close_matches(name, known, n=1, cutoff=0.7) or [k for k in known if k.lower() == name.lower()]
     begun = sorted((k for k in known if len(name) > 3 and k.startswith(f"{name}_")), key=len)
     if begun and not get_close_matches(name, known, n=1, cutoff=0.9):

@@ -131,6 +131,8 @@ def read_filters(document: Document) -> tuple[Filters, list[Problem]]:
 
 def _rules(form: Form, top: Mapping[str, Any]) -> Iterable[Rule]:
     rows = top.get("rules")
+    if not isinstance(form.document.root, dict | None):
+        return  # that the file is no mapping has been said
     if rows is None and ("tables" in top or mistyped(top, ("rules", "tables"), FILE_KEYS)):
         return
     if rows is None:

@@ -63,6 +63,8 @@ class Form:
     ) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             hint = _AS.get(str(path[-1]), "") if path and not what else ""
+            if not path and isinstance(value, list):
+                hint = "write the key that the list belongs to above it, as 'rules:'"
             self.wrong(path, what or _quoted(path), "keys and values", value, hint)
             return {}
         for key in value:
@@ -169,8 +171,8 @@ def read_moment(text: str) -> int | None:
 
 def mistyped(row: Mapping[str, Any], wanted: Iterable[str], keys: tuple[str, ...]) -> bool:
     """Say whether a key that is none of `keys` was meant for one of those wanted."""
-    hints = {f"did you mean '{key}'?" for key in wanted}
-    return any(key not in keys and nearest(str(key), keys) in hints for key in row)
+    hints = tuple(f"did you mean '{key}'?" for key in wanted)
+    return any(key not in keys and nearest(str(key), keys).startswith(hints) for key in row)
 
 
 def _quoted(path: Path) -> str:

@@ -96,7 +96,7 @@ class LoadedRules:
         return Records(self.checked.variables)
 
     def judge(self, record: Mapping[str, Any]) -> Verdict:
-        """Judge one record; a field that it lacks is missing, and keys that no rule knows are left out.
+        """Judge one record; a field that it lacks is missing, and names of no field are left out.
 
         Raises RulesError with every value of another type than its field's.
         """

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rules.errors import RulesError, nearest
-from rules.expression import DOUBLE, INT, STRING, TYPES, Variable
+from rules.expression import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Variable
 from rules.form import shown
 from rules.gather import RESERVED
 
+FIELD_TYPES = (BOOL, INT, DOUBLE, STRING, TIMESTAMP)
 KEYS = ("type", "nullable", "min", "max", "values")
 # What other tools, and project.yaml, call the types of the rule language.
 OTHER_NAMES = {
@@ -56,11 +57,12 @@ def _variable(name: Any, written: Any, problems: list[str]) -> Variable:
         if key not in KEYS:
             note(f"unknown key {shown(key)}", nearest(str(key), KEYS))
     kind = body.get("type")
-    if kind not in TYPES:
+    if kind not in FIELD_TYPES:
         other = OTHER_NAMES.get(str(kind).lower())
-        note(
-            f"unknown type {shown(kind)}", f"did you mean '{other}'?" if other else nearest(str(kind), TYPES)
-        )
+        hint = f"did you mean '{other}'?" if other else nearest(str(kind), FIELD_TYPES)
+        if kind == DURATION:
+            hint = "a record holds no lengths of time: give two timestamps, or a number of seconds"
+        note(f"unknown type {shown(kind)}", hint)
         return Variable(str(name), STRING)
     nullable = body.get("nullable", True)
     if not isinstance(nullable, bool):

@@ -20,6 +20,7 @@ from rules.tables import Table
 from rules.variables import FileNames
 
 EVENT_TIME = "event_time"
+_SAY_EVENT_TIME = "name a timestamp field: event_time: FIELD in project.yaml, or event_time= of rules.load"
 
 
 def event_time_of(event_time: str | None, variables: Mapping[str, Variable]) -> str | None:
@@ -139,9 +140,7 @@ class Reach:
             return True
         what = "effective" if at[-1] == "file" else at[-1]
         message = f"'{what}' goes by the event's time, and no field is said to hold it"
-        self._note(
-            document, at, message, "add event_time: FIELD, a timestamp field, to project.yaml", key=True
-        )
+        self._note(document, at, message, _SAY_EVENT_TIME, key=True)
         return False
 
     def _note(self, document: Document, at: Path, message: str, hint: str = "", *, key: bool = False) -> None:

@@ -127,10 +127,19 @@ def _range(variable: Variable) -> str:
         )
     low, high = variable.minimum, variable.maximum
     if low is not None and high is not None:
-        return f"'{name}' is from {low:g} to {high:g}"
+        return f"'{name}' is from {_bound(low)} to {_bound(high)}"
     if low is not None:
-        return f"'{name}' is at least {low:g}"
-    return f"'{name}' is at most {high:g}" if high is not None else f"'{name}' is {_article(variable.type)}"
+        return f"'{name}' is at least {_bound(low)}"
+    return (
+        f"'{name}' is at most {_bound(high)}"
+        if high is not None
+        else f"'{name}' is {_article(variable.type)}"
+    )
+
+
+def _bound(bound: float) -> str:
+    """Write a bound as an author would: 1000000 and 0.5, not 1e+06 and 1000000.0."""
+    return str(int(bound)) if abs(bound) < 2**63 and bound == int(bound) else repr(bound)
 
 
 def _article(kind: str) -> str:

@@ -12,7 +12,7 @@ from rules.expression import Variable
 
 VARIABLES = (
     Variable("amount", "double", minimum=0.0),
-    Variable("account_age_days", "int", minimum=0),
+    Variable("account_age_days", "int", minimum=0, maximum=1_000_000),
     Variable("count", "int"),
     Variable("country", "string", values=("GB", "FR", "KP", "IR")),
     Variable("device", "string"),

@@ -301,3 +301,34 @@ def test_what_tables_decide_may_be_decided(tmp_path: Path) -> None:
     assert loaded.checked.outcomes == ("stop", "wait")
     assert loaded.judge({"amount": 6.0}).outcome == "stop"
     assert loaded.judge({"amount": 1.0, "count": 7}).outcome == "wait"
+
+
+def test_a_name_of_no_field_is_left_out(tmp_path: Path) -> None:
+    """A mistyped one is a field that is missing, in a record and in a table."""
+    loaded = rules.load(written(tmp_path, cards="rules: [{id: a, when: amount > 100, tag: x}]"), FIELDS)
+    assert loaded.judge({"amuont": 500}).unknown == ("a",)
+    assert loaded.apply(pa.table({"amuont": [500.0]}))["unknown"].to_pylist() == [["a"]]
+
+
+def test_no_field_is_a_length_of_time(tmp_path: Path) -> None:
+    """A record holds none; the types told are those that a field may have."""
+    path = written(tmp_path, cards="rules: []")
+    with pytest.raises(rules.RulesError) as caught:
+        rules.load(path, {"a": "duration", "b": "dur"})
+    assert str(caught.value).split("\n") == [
+        (
+            "fields.a: unknown type 'duration'; "
+            "a record holds no lengths of time: give two timestamps, or a number of seconds"
+        ),
+        "fields.b: unknown type 'dur'; known: bool, double, int, string, timestamp",
+    ]
+
+
+def test_a_period_without_a_field_of_time_names_the_argument(tmp_path: Path) -> None:
+    """As well as what a project says in its file."""
+    rule = "{id: a, when: amount > 1, tag: x, effective: {from: 2026-11-01}}"
+    path = written(tmp_path, cards=f"rules: [{rule}]")
+    fields = {"amount": "double", "happened": "timestamp"}
+    with pytest.raises(rules.CheckFailed, match=r"or event_time= of rules\.load"):
+        rules.load(path, fields)
+    rules.load(path, fields, event_time="happened")

@@ -31,6 +31,13 @@ ASKS = [
     (">=0.5", "double", "x >= 0.5"),
     ("-5", "double", "x == -5"),
     ("= 5", "int", "x == 5"),
+    ("= a", "string", "x == 'a'"),
+    ("'any', 'not a', 'a*'", "string", "x in ['any', 'not a', 'a*']"),
+    ("nothing", "string", "x == 'nothing'"),
+    ("1, 500", "int", "x in [1, 500]"),
+    ("1,50", "int", "x in [1, 50]"),
+    ("100,2000", "int", "x in [100, 2000]"),
+    ("in [100,200]", "int", "x in [100, 200]"),
     ("[1..5]", "double", "x >= 1 && x <= 5"),
     ("(1..5)", "double", "x > 1 && x < 5"),
     ("(1..5)", "int", "x >= 2 && x <= 4"),
@@ -71,6 +78,14 @@ REFUSED = [
     ("! 5", "double", 0, "'!' alone is no test"),
     ("5 6", "double", 0, "a number is needed"),
     ("2026-13-01", "timestamp", 0, "not a timestamp"),
+    ("<= 1,000", "double", 3, "'1,000' would be several values"),
+    ("2, 1,500", "int", 3, "'1,500' would be several values"),
+    ("-1,500", "int", 0, "'-1,500' would be several values"),
+    ("[1,000..5,000]", "double", 1, "'1,000' would be several values"),
+    ("not a", "string", 0, "'not a' would be one text"),
+    ("a*", "string", 0, "'a*' would be one text"),
+    ("b, Any", "string", 3, "'Any' would be one text"),
+    ("otherwise", "string", 0, "'otherwise' would be one text"),
     ("'\\q'", "string", 0, "unknown escape"),
     ("x" * 20_000, "string", 0, "at most 10,000 are read"),
 ]
@@ -100,3 +115,18 @@ def test_a_value_that_the_input_never_has_is_refused() -> None:
         "the input is never 'glod'",
         "did you mean 'gold'?",
     )
+
+
+def test_a_value_that_the_field_has_needs_no_quotes() -> None:
+    """Whatever it looks like; one that it has not, and that other tables write for any value, is told so."""
+    for text in ("any", "not yet known", "a*"):
+        assert read_cell(text, "string", {}, (text, "b")).tests[0].low == text
+    with pytest.raises(CellError) as caught:
+        read_cell("other", "string", {}, ("gold", "silver"))
+    assert caught.value.hint == "write - for any value"
+
+
+@pytest.mark.parametrize(("text", "kind"), [("1,500", "int"), ("any", "string"), ("not a", "string")])
+def test_a_bundle_keeps_the_cells_that_an_edit_is_refused(text: str, kind: str) -> None:
+    """What was read once is read again as it was."""
+    assert read_cell(text, kind, wary=False).tests
