@@ -12,7 +12,7 @@ import numpy as np
 from rules.analysis.pairs import apart
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report, listed
-from rules.analysis.wants import Subject
+from rules.analysis.wants import Subject, Want
 from rules.findings import ERROR, NOTE, WARNING
 
 MANY = 16
@@ -91,7 +91,7 @@ def report_conflicts(
     """Report rules of one file that fire on the same record: an error where only one may."""
     files: dict[str, list[Subject]] = defaultdict(list)
     for subject in subjects:
-        if subject.decides and (subject.unhindered or subject.filters.hit_policy == "unique"):
+        if subject.decides:
             files[f"{subject.filters.document.file} {subject.checked.rule.stage}"].append(subject)
     for group in files.values():
         group = [one for one in group if one.enforced]
@@ -175,6 +175,7 @@ class _Pairs:
     def __init__(self, questioner: Questioner, ordered: Sequence[Subject]) -> None:
         self._questioner, self._ordered = questioner, ordered
         self._wants = [one.decides for one in ordered if one.decides]
+        self._certain = np.array([one.certain for one in ordered])
         outcomes = np.array([one.checked.rule.decide for one in ordered])
         self._differ: np.ndarray = np.tril(outcomes[:, None] != outcomes[None, :])
         self.met = self._seen(0)
@@ -189,7 +190,7 @@ class _Pairs:
                 return
             records = []
             for pair in tried:
-                boxes = self._questioner.boxes([self._wants[one] for one in pair], STEPS)
+                boxes = self._questioner.boxes(self._asked(*pair), STEPS)
                 if boxes == []:
                     self.open[pair] = False
                 records += [self._questioner.facts.draw(box) for box in (boxes or ())[:2]]
@@ -200,15 +201,15 @@ class _Pairs:
 
     def shown(self, place: int) -> tuple[Subject, Mapping[str, Any]] | None:
         """Give the strongest rule that a rule meets and a record; asks for one where none is met yet."""
-        weaker = self._wants[place]
         for other in self.met[place].nonzero()[0][:TOLD].tolist():
-            record = self._questioner.seen([weaker, self._wants[other]])
+            record = self._questioner.seen(self._asked(place, other))
             if record is not None:
                 return self._ordered[other], record
         for other in self.open[place].nonzero()[0][:ASKED].tolist():
-            answer = self._questioner.ask([weaker, self._wants[other]])
-            self.open[place, other] = not answer.impossible and answer.record is None
-            if answer.record is not None:
+            answer = self._questioner.ask(self._asked(place, other))
+            certain = bool(self._certain[place] and self._certain[other])
+            self.open[place, other] = not answer.impossible and not (answer.record is not None and certain)
+            if answer.record is not None and certain:
                 self.met[place, other] = True
                 return self._ordered[other], answer.record
         return None
@@ -216,9 +217,21 @@ class _Pairs:
     def _seen(self, first: int) -> np.ndarray:
         """Say which pairs the facts from `first` on show."""
         among = slice(first, len(self._questioner.facts.records))
-        met = np.array([self._questioner.facts.met(want, among) for want in self._wants], dtype=np.float32)
+        met = np.array([self._acts(one, among) for one in self._ordered], dtype=np.float32)
         seen: np.ndarray = (met @ met.T > 0) & self._differ
         return seen
+
+    def _acts(self, subject: Subject, among: slice) -> np.ndarray:
+        """Say on which facts a rule is certain to decide something."""
+        acts = self._questioner.facts.met(subject.decides or subject.fires, among) & subject.certain
+        for stop in subject.stops:
+            acts = acts & ~self._questioner.facts.met(stop, among)
+        return acts
+
+    def _asked(self, place: int, other: int) -> list[Want]:
+        """Give what a record is to meet: both decide, and no rule stops either."""
+        stops = {stop: None for one in (place, other) for stop in self._ordered[one].stops}
+        return [self._wants[place], self._wants[other], *(stop.opposite for stop in stops)]
 
     def _first(self, most: int) -> list[tuple[int, int]]:
         told: np.ndarray = np.asarray(self.met.any(axis=1))

@@ -42,8 +42,8 @@ class Subject:
     """One rule that runs; `number` is its place among the conditions.
 
     `fires` says where it fires, `decides` where it has an outcome to give, if it ever has. Of the rules that
-    decide, the one of the lowest rank wins: this one's lies between `strength` and `weakness`. `stops` are
-    where rules fire that keep it from acting.
+    decide, the one of the lowest rank wins: this one's lies between `strength` and `weakness`. `stoppers` are
+    the rules before it that keep it from acting where they fire.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Subject:
     decides: Want | None
     strength: float
     weakness: float
-    stops: tuple[Want, ...] = ()
+    stoppers: tuple[Subject, ...] = ()
 
     @property
     def id(self) -> str:
@@ -64,9 +64,14 @@ class Subject:
         return self.checked.rule.mode == "enforce"
 
     @property
-    def unhindered(self) -> bool:
-        """Whether nothing but its condition keeps the rule from deciding."""
-        return self.enforced and self.reaches_all and not self.stops
+    def stops(self) -> tuple[Want, ...]:
+        """Where a rule fires that keeps this one from acting."""
+        return tuple(one.fires for one in self.stoppers)
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing but its condition, and rules that stop it, keep the rule from deciding."""
+        return self.enforced and self.reaches_all
 
     @property
     def reaches_all(self) -> bool:
@@ -89,20 +94,20 @@ class Subject:
 def subjects(checked: CheckedRules) -> tuple[Subject, ...]:
     """Give the rules that run, in order."""
     of_file = {filters.document.file: filters for filters in checked.filters}
-    stops: dict[str, tuple[Want, ...]] = {}
+    stoppers: dict[str, tuple[Subject, ...]] = {}
     made = []
     for number, rule in enumerate(checked.rules):
         if rule.rule.mode == "off":
             continue
         stage = rule.rule.stage
-        one = _subject(number, rule, of_file[rule.document.file], stops.get(stage, ()))
+        one = _subject(number, rule, of_file[rule.document.file], stoppers.get(stage, ()))
         made.append(one)
         if rule.rule.stop and one.enforced:
-            stops[stage] = (*stops.get(stage, ()), one.fires)
+            stoppers[stage] = (*stoppers.get(stage, ()), one)
     return tuple(made)
 
 
-def _subject(number: int, checked: CheckedRule, filters: Filters, stops: tuple[Want, ...]) -> Subject:
+def _subject(number: int, checked: CheckedRule, filters: Filters, stoppers: tuple[Subject, ...]) -> Subject:
     rule = checked.rule
     fires = Want(number, NOT_FALSE if rule.on_unknown in ("fire", "review") else TRUE)
     decides = fires if rule.decide else Want(number, UNKNOWN) if rule.on_unknown == "review" else None
@@ -110,4 +115,4 @@ def _subject(number: int, checked: CheckedRule, filters: Filters, stops: tuple[W
     ranks += [checked.rank.reviews] if rule.on_unknown == "review" else []
     after = LATER if rule.stage != "before" else 0
     strength, weakness = after + min(ranks, default=0), after + max(ranks, default=0)
-    return Subject(number, checked, filters, fires, decides, strength, weakness, stops)
+    return Subject(number, checked, filters, fires, decides, strength, weakness, stoppers)
