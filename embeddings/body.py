@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from embeddings.course import Keeper
 from embeddings.derived import Derived
 from embeddings.distil import distil
 from embeddings.encode import Encoding
@@ -49,8 +50,12 @@ def train_body(
     validation_weights: Mapping[str, np.ndarray] | None = None,
     device: str = "auto",
     on_step: OnStep | None = None,
+    keeper: Keeper | None = None,
 ) -> Body:
-    """Train as `spec.body` says. Arguments and errors are those of `train`; deterministic on the CPU."""
+    """Train as `spec.body` says. Arguments and errors are those of `train`; deterministic on the CPU.
+
+    With a keeper, a training that was cut off goes on where it was last kept, and comes to the same.
+    """
     rows, validation, classes = prepared(
         spec, inputs, targets, validation_inputs, validation_targets, weights, validation_weights
     )
@@ -62,11 +67,16 @@ def train_body(
         alone = None
         if spec.body != "ensemble":
             alone = fit(
-                spec, Network(spec, encoding, classes, derived).to(place), rows, judges, _told(tell, "tower")
+                spec,
+                Network(spec, encoding, classes, derived).to(place),
+                rows,
+                judges,
+                _told(tell, "tower"),
+                keeper=keeper,
             )
             if spec.body == "tower" or rows.count < LEAST_ROWS:
                 return Body(alone, "labels", {"body": "tower"})
-        teacher = teach(spec, encoding, classes, derived, rows, judges, _told(tell, "ensemble"))
+        teacher = teach(spec, encoding, classes, derived, rows, judges, _told(tell, "ensemble"), keeper)
         report: dict[str, Any] = {"body": "tower", "ensemble_epochs": len(teacher.history)}
         if alone is not None:
             gain, error = paired_gain(alone.network, teacher.network, validation)
@@ -84,6 +94,7 @@ def train_body(
             judges,
             _told(tell, "distilled tower"),
             start=None if alone is None else alone.network,
+            keeper=keeper,
         )
         return Body(student, "ensemble", report | {"body": "ensemble"})
 
@@ -96,12 +107,12 @@ def teach(
     rows: Rows,
     validation: Rows,
     on_epoch: OnEpoch | None,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Train the ensemble: at twice the tower's learning rate; stopped sooner, for its curve is smoother."""
     settings = replace(spec, learning_rate=2 * spec.learning_rate, patience=max(2, spec.patience - 2))
-    return fit(
-        settings, Ensemble(spec, encoding, classes, derived).to(rows.device), rows, validation, on_epoch
-    )
+    network = Ensemble(spec, encoding, classes, derived).to(rows.device)
+    return fit(settings, network, rows, validation, on_epoch, stage="ensemble", keeper=keeper)
 
 
 def paired_gain(network: torch.nn.Module, other: torch.nn.Module, rows: Rows) -> tuple[float, float]:
@@ -117,10 +128,19 @@ def paired_gain(network: torch.nn.Module, other: torch.nn.Module, rows: Rows) ->
     return float(gains.mean()), float(gains.std()) / max(1, len(gains)) ** 0.5
 
 
-def _told(tell: OnStep, what: str) -> Callable[[int, int, float, float], None]:
-    return lambda number, most, _, loss: tell(
-        f"{what}: {number} of {most}, validation loss {loss:.4f}", number / most
-    )
+def _told(tell: OnStep, what: str) -> OnEpoch:
+    """Tell of each pass, and of the best so far; a training taken up again knows the best since then."""
+    losses: list[float] = []
+
+    def on_epoch(number: int, most: int, training: float, validation: float) -> None:
+        losses.append(validation)
+        tell(
+            f"{what}: epoch {number} of {most}, loss {training:.4f}, on validation rows {validation:.4f} "
+            f"(best {min(losses):.4f})",
+            number / most,
+        )
+
+    return on_epoch
 
 
 def _silent(_: str, __: float) -> None:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.course import Course, Epoch, Keeper
 from embeddings.derived import INPUT, Derived
 from embeddings.encode import Encoding
 from embeddings.network import Network
 from embeddings.rows import Rows
 from embeddings.spec import Spec
-from embeddings.train import Epoch, OnEpoch, Trained, average, forget_some, judge, optimizer_of
+from embeddings.train import OnEpoch, Trained, average, forget_some, judge, optimizer_of
 
 SWAPPED = 0.2
 """Share of the values that are another row's."""
@@ -40,6 +41,7 @@ def distil(
     on_epoch: OnEpoch | None,
     *,
     start: Network | None = None,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Train a tower for `spec.distil_steps` steps and keep its last averaged weights.
 
@@ -48,29 +50,31 @@ def distil(
     """
     network = Network(spec, encoding, classes, derived) if start is None else copy.deepcopy(start)
     network = network.to(rows.device).train()
-    optimizer = optimizer_of(spec, network)
     averaged = copy.deepcopy(network).eval()
-    history: list[Epoch] = []
+    course = Course("distilled tower", network, averaged, optimizer_of(spec, network), _JUDGED, keeper)
     losses: list[Tensor] = []
     every = max(1, spec.distil_steps // _JUDGED)
-    order = torch.empty(0, dtype=torch.int64)
     size = min(_BATCH, rows.count)
     network.train()
-    for step in range(spec.distil_steps):
-        if len(order) < size:
-            order = torch.randperm(rows.count)
-        at, order = order[:size], order[size:]
-        for group in optimizer.param_groups:
+    course.take_up()
+    for step in range(course.steps, spec.distil_steps):
+        if len(course.order) < size:
+            course.order = torch.randperm(rows.count)
+        at, course.order = course.order[:size], course.order[size:]
+        for group in course.optimizer.param_groups:
             group["lr"] = spec.learning_rate * min(1.0, (1 - step / spec.distil_steps) / _COOLING)
         mixed = swapped(rows.take(at.to(rows.device)).inputs, derived)
-        losses.append(_step(network, optimizer, teacher, mixed))
+        losses.append(_step(network, course.optimizer, teacher, mixed))
+        course.steps += 1
         average(averaged, network, min(spec.average, (2 + step) / (11 + step)))
-        if (step + 1) % every == 0:
-            history.append(Epoch(float(torch.stack(losses).mean()), judge(averaged, validation)))
+        if course.steps % every == 0:
+            course.history.append(Epoch(float(torch.stack(losses).mean()), judge(averaged, validation)))
             losses.clear()
             if on_epoch is not None:
-                on_epoch(len(history), _JUDGED, history[-1].train_loss, history[-1].validation_loss)
-    return Trained(averaged.cpu(), tuple(history), len(history) - 1)
+                done = course.history[-1]
+                on_epoch(len(course.history), _JUDGED, done.train_loss, done.validation_loss)
+            course.keep()
+    return Trained(averaged.cpu(), tuple(course.history), len(course.history) - 1)
 
 
 def swapped(inputs: Mapping[str, Tensor], derived: Derived | None = None) -> dict[str, Tensor]:

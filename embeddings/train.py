@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embeddings.course import Course, Epoch, Keeper
 from embeddings.derived import Derived
 from embeddings.encode import Encoding
 from embeddings.errors import TrainingError
@@ -28,14 +29,6 @@ _STEPS_AN_EPOCH = 100
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 1_024
 _JUDGED_AT_ONCE = 8_192
 _UNSEEN_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass came to: mean losses over labels, in nats."""
-
-    train_loss: float
-    validation_loss: float
 
 
 @dataclass(frozen=True)
@@ -105,32 +98,34 @@ def prepared(
     return rows, validation, _classes(rows, validation)
 
 
-def fit(spec: Spec, network: nn.Module, rows: Rows, validation: Rows, on_epoch: OnEpoch | None) -> Trained:
-    """Train a network of any body on its rows' labels; see `train`."""
-    optimizer = optimizer_of(spec, network)
+def fit(
+    spec: Spec,
+    network: nn.Module,
+    rows: Rows,
+    validation: Rows,
+    on_epoch: OnEpoch | None,
+    *,
+    stage: str = "tower",
+    keeper: Keeper | None = None,
+) -> Trained:
+    """Train a network of any body on its rows' labels; see `train`.
+
+    With a keeper it goes on from what that kept of the stage, to the weights of a training never stopped.
+    """
     averaged = copy.deepcopy(network).eval()
-    kept = averaged.state_dict()
-    history: list[Epoch] = []
-    best, steps = 0, 0
+    course = Course(stage, network, averaged, optimizer_of(spec, network), spec.epochs, keeper)
+    course.take_up()
     size = spec.batch_size or batch_size(rows.count)
-    for number in range(spec.epochs):
-        network.train()
-        losses = []
-        for at in torch.randperm(rows.count).split(size):
-            losses.append(_step(network, optimizer, rows.take(at.to(rows.device))))
-            steps += 1
-            average(averaged, network, min(spec.average, (1 + steps) / (10 + steps)))
-        history.append(Epoch(float(torch.stack(losses).mean()), judge(averaged, validation)))
-        _check_finite(history)
+    while len(course.history) < spec.epochs and not course.over:
+        loss = _pass(spec, course, rows, size)
+        course.history.append(Epoch(loss, judge(averaged, validation)))
+        _check_finite(course.history)
         if on_epoch is not None:
-            on_epoch(number + 1, spec.epochs, history[-1].train_loss, history[-1].validation_loss)
-        if number == 0 or history[-1].validation_loss < history[best].validation_loss:
-            best = number
-            kept = {name: value.clone() for name, value in averaged.state_dict().items()}
-        elif number - best >= spec.patience:
-            break
-    averaged.load_state_dict(kept)
-    return Trained(averaged.cpu(), tuple(history), best)
+            on_epoch(len(course.history), spec.epochs, loss, course.history[-1].validation_loss)
+        _note_best(course, spec.patience)
+        course.keep()
+    averaged.load_state_dict(course.best_weights)
+    return Trained(averaged.cpu(), tuple(course.history), course.best)
 
 
 def embed(network: Network, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -163,6 +158,28 @@ def row_losses(network: nn.Module, rows: Rows) -> dict[str, Tensor]:
                 )
                 blocks[label].append(loss)
     return {label: torch.cat(found) for label, found in blocks.items()}
+
+
+def _pass(spec: Spec, course: Course, rows: Rows, size: int) -> float:
+    """All rows once, in random order; gives the mean training loss."""
+    course.network.train()
+    losses = []
+    for at in torch.randperm(rows.count).split(size):
+        losses.append(_step(course.network, course.optimizer, rows.take(at.to(rows.device))))
+        course.steps += 1
+        decay = min(spec.average, (1 + course.steps) / (10 + course.steps))
+        average(course.averaged, course.network, decay)
+    return float(torch.stack(losses).mean())
+
+
+def _note_best(course: Course, patience: int) -> None:
+    """Keep the averaged weights where they are the best so far; else stop once patience is at an end."""
+    history, last = course.history, len(course.history) - 1
+    if last == 0 or history[last].validation_loss < history[course.best].validation_loss:
+        course.best = last
+        course.best_weights = {name: value.clone() for name, value in course.averaged.state_dict().items()}
+    elif last - course.best >= patience:
+        course.over = True
 
 
 def _step(network: nn.Module, optimizer: torch.optim.Optimizer, rows: Rows) -> Tensor:

@@ -78,11 +78,12 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
         yield lambda message, share: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Bar(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+    times = (TimeElapsedColumn(), TextColumn("left at most"), TimeRemainingColumn())
+    with Bar(*columns, *times, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
 
         def tell(message: str, share: float | None) -> None:

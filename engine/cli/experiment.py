@@ -38,8 +38,8 @@ def command(
     from engine.cli.console import say, say_json
     from engine.cli.tables import labelled_table
     from engine.experiments.board import leaderboard, write_board
-    from engine.experiments.cache import Cache
-    from engine.experiments.experiment import CACHE, FOLDER, run_experiment
+    from engine.experiments.cache import CACHE, Cache
+    from engine.experiments.experiment import FOLDER, run_experiment
     from engine.experiments.sweep import load_sweep
     from engine.project import load_project
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli.options import HERE, AsJson, Why
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from engine.bundle import Bundle
     from engine.experiments.winner import Winner
     from engine.lifecycle.registry import Registry
@@ -28,12 +30,17 @@ def command(
             show_default=False,
         ),
     ] = "",
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Learn all anew: take nothing from earlier fits, or from one cut off."),
+    ] = False,
     why: Why = "",
     as_json: AsJson = False,
 ) -> None:
     """Fit the project: embedding, classifiers, policy and filters become one bundle, evaluated, named latest.
 
-    Where only rules changed, the model of the latest bundle is reused and this takes seconds. With --from,
+    Where only rules changed, the model of the latest bundle is reused and this takes seconds. A fit that was
+    interrupted or killed goes on where it was, and comes to the same digest. With --from,
     the winner of an experiment is fitted, to the digest that it had there; project.yaml stays as it is.
     """
     from engine.cli.console import complain, progress, say, say_json
@@ -41,6 +48,8 @@ def command(
     from engine.cli.tables import labelled_table
     from engine.evaluation.looks import looked_at
     from engine.evaluation.report import notes
+    from engine.experiments.cache import CACHE, Cache
+    from engine.experiments.memory import remembering_learner
     from engine.lifecycle.names import Act, current_user
     from engine.lifecycle.registry import LATEST, Registry, short
     from engine.lifecycle.watch import state
@@ -57,13 +66,25 @@ def command(
     registry = Registry(loaded.registry)
     previous = _previous(registry)
     if winner is not None:
-        winner.check(train, test)
-        for name in winner.other_rules():
-            complain(f"note: {name} is fitted as it was in the experiment; it has changed since")
+        _check(winner, train, test)
+    taken_up: list[str] = []
+
+    def note(text: str) -> None:
+        taken_up.append(text)
+        if not as_json:
+            complain(text)
+
     with progress("fitting", quiet=as_json) as tell:
-        rules = None if winner is None else winner.rules
         bundle = fit(
-            loaded, train, test, now=datetime.now(UTC), progress=tell, previous=previous, rules=rules
+            loaded,
+            train,
+            test,
+            now=datetime.now(UTC),
+            progress=tell,
+            previous=previous,
+            rules=None if winner is None else winner.rules,
+            learner=None if fresh else remembering_learner(Cache(loaded.root / CACHE), note),
+            reuse=not fresh,
         )
     if winner is not None:
         winner.check_digest(bundle.digest)
@@ -73,7 +94,11 @@ def command(
     registry.names.move(LATEST, bundle.digest, act)
     evaluation = bundle.json("evaluation.json")
     look = looked_at(bundle, registry.root, "fit", datetime.now(UTC))
-    reused = previous is not None and previous.parts["model/model.onnx"] == bundle.parts["model/model.onnx"]
+    reused = (
+        not fresh
+        and previous is not None
+        and previous.parts["model/model.onnx"] == bundle.parts["model/model.onnx"]
+    )
     figures = headline(evaluation)
     if as_json:
         return say_json(
@@ -81,16 +106,19 @@ def command(
                 "digest": bundle.digest,
                 "new": not known,
                 "model_reused": reused,
+                "went_on": taken_up,
                 "looks": None if look is None else look.to_json(),
                 "evaluation": evaluation,
             }
         )
-    for note in notes(evaluation):
-        complain(f"note: {note}")
+    for known_of in notes(evaluation):
+        complain(f"note: {known_of}")
     say(
         f"{loaded.name}: bundle {short(bundle.digest)} is latest"
         + (" (the model is reused)" if reused else "")
     )
+    if not reused:
+        _say_if_stopped_early(evaluation, loaded.embedding.epochs)
     if figures:
         rows = f"{evaluation.get('rows', 0):,} {evaluation.get('source', 'rows')}"
         say(f"on {rows}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
@@ -106,6 +134,28 @@ def _winner(project: Project, name: str) -> Winner:
     from engine.experiments.winner import read_winner
 
     return read_winner(project.root, name)
+
+
+def _check(winner: Winner, train: pa.Table, test: pa.Table | None) -> None:
+    """Refuse other data than the experiment's, and say which rules have changed since."""
+    from engine.cli.console import complain
+
+    winner.check(train, test)
+    for name in winner.other_rules():
+        complain(f"note: {name} is fitted as it was in the experiment; it has changed since")
+
+
+def _say_if_stopped_early(evaluation: dict[str, Any], most: int) -> None:
+    """Say that training ended before the most epochs there could be, and why."""
+    from engine.cli.console import say
+
+    report = evaluation.get("training", {}).get("embedding", {})
+    taught_by, epochs = report.get("taught_by"), report.get("epochs", most)
+    if taught_by == "labels" and epochs < most:
+        best = report["best_epoch"]
+        say(f"training stopped after epoch {epochs} of {most}: none after epoch {best} was better")
+    if taught_by == "ensemble" and report["ensemble_epochs"] < most:
+        say(f"training of the ensemble stopped after epoch {report['ensemble_epochs']} of {most}")
 
 
 def _previous(registry: Registry) -> Bundle | None:

@@ -23,6 +23,8 @@ import engine.training
 from engine.files import write_whole
 from engine.training.reuse import canonical_json
 
+CACHE = Path(".tandem") / "cache"
+"""Where a project keeps it."""
 FORMAT = 1
 MOST_BYTES = 4 * 2**30
 ABANDONED_S = 3_600
@@ -49,7 +51,7 @@ def _code() -> str:
 def arrays_to_bytes(arrays: Arrays) -> bytes:
     """Write arrays as an uncompressed .npz; none of them holds Python objects."""
     held = io.BytesIO()
-    whole: dict[str, Any] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole: dict[str, Any] = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     np.savez(held, allow_pickle=False, **whole)
     return held.getvalue()
 
@@ -83,6 +85,10 @@ class Cache:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, arrays_to_bytes(arrays))
+
+    def remove(self, key: str) -> None:
+        """Keep nothing under a key."""
+        self._path(key).unlink(missing_ok=True)
 
     def trim(self) -> int:
         """Remove what was unused longest until the rest is within bounds; gives the bytes removed."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import InputError
-from engine.experiments.cache import Cache
+from engine.experiments.cache import CACHE, Cache
 from engine.experiments.judge import LOWER_IS_BETTER
 from engine.experiments.race import WHOLE, Rung, drop, risk_of_keeping, rungs_for
 from engine.experiments.sweep import Sweep, unknown_label
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from engine.project import Project
     from engine.training.build import Prepared
 
-CACHE = Path(".tandem") / "cache"
 FOLDER = Path("experiments")
 NEGLIGIBLE = 1e-4
 INTERVAL = 1.96  # standard errors to either side: 95 %

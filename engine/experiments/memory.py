@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from engine.experiments.cache import Cache, key_of
+from engine.experiments.courses import Courses, Note
 from engine.project.encoders import encoder_identity
 
 if TYPE_CHECKING:
     from engine.project import Project
+    from engine.training.build import Learner, Prepared
     from engine.training.choose import Candidate
     from engine.training.learn import EmbeddedReport, Progress
     from engine.training.rows import Labelled
@@ -84,11 +86,12 @@ def recall_or_learn(
     progress: Progress,
     *,
     early: bool = False,
+    note: Note = lambda _: None,
 ) -> Recollection:
     """The model of a project on these rows, from the cache as far as that goes; the same bytes either way.
 
     `embedding` is the key of its embedding. An `early` model is of a part of the rows: it takes the best of
-    its classifiers, not the simplest that is as good.
+    its classifiers, not the simplest that is as good. `note` hears where a training that was cut off goes on.
     """
     key = key_of(
         step="model",
@@ -109,7 +112,8 @@ def recall_or_learn(
     from engine.training.learn import learn
 
     began = time.perf_counter()
-    remembering = _Remembering(cache, embedding, project.split.seed, len(parts.train) + len(parts.validation))
+    rows_embedded = len(parts.train) + len(parts.validation)
+    remembering = _Remembering(cache, embedding, project.split.seed, rows_embedded, note)
     learned = learn(project, rows, parts, progress, remembering, choose_best if early else choose)
     seconds = time.perf_counter() - began + remembering.saved_seconds
     chosen = {
@@ -121,11 +125,26 @@ def recall_or_learn(
     return made
 
 
+def remembering_learner(cache: Cache, note: Note) -> Learner:
+    """What learns the model of a fit with this cache: a fit that was killed goes on where it was."""
+
+    def learned(
+        project: Project, prepared: Prepared, progress: Progress
+    ) -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
+        embedding = embedding_key(project, prepared.data, prepared.parts, prepared.versions)
+        made = recall_or_learn(project, prepared.rows, prepared.parts, embedding, cache, progress, note=note)
+        cache.trim()
+        return made.parts, made.report
+
+    return learned
+
+
 class _Remembering:
     """The memory of one fit; it notes what was made anew and what that saved."""
 
-    def __init__(self, cache: Cache, embedding: str, seed: int, rows: int) -> None:
+    def __init__(self, cache: Cache, embedding: str, seed: int, rows: int, note: Note) -> None:
         self._cache, self._embedding, self._seed, self._rows = cache, embedding, seed, rows
+        self.keeper = Courses(cache, embedding, note)
         self.embedded_rows = 0
         self.saved_seconds = 0.0
 
@@ -133,6 +152,7 @@ class _Remembering:
         from engine.experiments.written import embedded_to_arrays, read_embedded
 
         made, fresh = self._kept(self._embedding, make, embedded_to_arrays, read_embedded)
+        self.keeper.clear()
         self.embedded_rows += self._rows if fresh else 0
         return made
 

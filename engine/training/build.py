@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 
+Model = tuple[Mapping[str, bytes], Mapping[str, Any]]
+"""The parts of a model by path, and the report of how they were learned."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What a project learns from, read and shared out: `held_out` are the rows of a test table of its own.
@@ -70,6 +74,10 @@ class Prepared:
         return self.validation, "validation rows (no test rows are held out)"
 
 
+Learner = Callable[["Project", Prepared, Progress], Model]
+"""What learns a model: `learn_anew`, or what takes as much as it can from an earlier, unfinished fit."""
+
+
 def fit(
     project: Project,
     train: pa.Table,
@@ -79,6 +87,8 @@ def fit(
     progress: Progress | None = None,
     previous: Bundle | None = None,
     rules: Mapping[str, bytes] | None = None,
+    learner: Learner | None = None,
+    reuse: bool = True,
 ) -> Bundle:
     """Fit a project.
 
@@ -90,6 +100,8 @@ def fit(
     progress: called with what is being done and the share done, 0 to 1.
     previous: an earlier bundle, whose model is reused if the same data, settings and libraries made it.
     rules: rule files by name, in place of those of the project's folder.
+    learner: what learns the model; `learn_anew` where none is given. Any gives the same bytes.
+    reuse: whether the previous bundle's model may be taken; its parent it is all the same.
 
     Raises CheckFailed for rules with mistakes, InputError for data that cannot be learned from. Nothing is
     written.
@@ -107,7 +119,9 @@ def fit(
     tell("reading rows", 0.01)
     prepared = prepare(project, train, test)
     key = model_key(project, prepared.data, prepared.versions)
-    model, report = reusable(previous, key) or _learned(project, prepared, tell)
+    model, report = reusable(previous if reuse else None, key) or (learner or learn_anew)(
+        project, prepared, tell
+    )
     contents = contents_of(project, checked, model)
     lineage = {
         "made_by": "fit",
@@ -129,6 +143,15 @@ def fit(
     written = json.dumps(evaluated, indent=1, ensure_ascii=False, allow_nan=False).encode()
     tell("done", 1.0)
     return Bundle.create(contents | {EVALUATION: written}, lineage=lineage, created=now)
+
+
+def learn_anew(project: Project, prepared: Prepared, progress: Progress) -> Model:
+    """Learn a project's model and take nothing from before."""
+    # torch and scikit-learn take seconds to import, and a rule edit needs neither.
+    from engine.training.learn import learn
+
+    learned = learn(project, prepared.rows, prepared.parts, progress)
+    return learned.parts, learned.report
 
 
 def prepare(project: Project, train: pa.Table, test: pa.Table | None = None) -> Prepared:
@@ -204,16 +227,6 @@ def _times(project: Project, rows: Labelled) -> np.ndarray | None:
     column = rows.fields.column(project.split.field).cast(pa.int64())
     times: np.ndarray = column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
     return times
-
-
-def _learned(
-    project: Project, prepared: Prepared, progress: Progress
-) -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
-    # torch and scikit-learn take seconds to import, and a rule edit needs neither.
-    from engine.training.learn import learn
-
-    learned = learn(project, prepared.rows, prepared.parts, progress)
-    return learned.parts, learned.report
 
 
 def _reasons(project: Project) -> dict[str, bytes]:

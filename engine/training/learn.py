@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embeddings.body import Body, train_body
+from embeddings.course import Keeper
 from embeddings.derived import INPUT, fit_derived, with_derived
 from embeddings.export import check_parity, export_onnx
 from embeddings.fit import fit_encoding
@@ -83,7 +84,13 @@ EmbeddedReport = tuple[Embedded, Mapping[str, Any]]
 
 
 class Memory(Protocol):
-    """What keeps the costly steps of a fit: each gives what was kept, or makes it and keeps it."""
+    """What keeps the costly steps of a fit: each gives what was kept, or makes it and keeps it.
+
+    `keeper` keeps a network while it is trained.
+    """
+
+    @property
+    def keeper(self) -> Keeper | None: ...
 
     def embedded(self, make: Callable[[], EmbeddedReport]) -> EmbeddedReport: ...
 
@@ -92,6 +99,8 @@ class Memory(Protocol):
 
 class NoMemory:
     """Keeps nothing: every step is made."""
+
+    keeper = None
 
     def embedded(self, make: Callable[[], EmbeddedReport]) -> EmbeddedReport:
         return make()
@@ -116,7 +125,7 @@ def learn(
     training, validation = rows.take(parts.train), rows.take(parts.validation)
 
     def embed_and_tell() -> EmbeddedReport:
-        embedded, body, difference = embed_rows(project, training, validation, progress)
+        embedded, body, difference = embed_rows(project, training, validation, progress, kept.keeper)
         return embedded, _embedding_report(body, difference)
 
     embedded, report = kept.embedded(embed_and_tell)
@@ -150,7 +159,11 @@ def learn(
 
 
 def embed_rows(
-    project: Project, training: Labelled, validation: Labelled, progress: Progress
+    project: Project,
+    training: Labelled,
+    validation: Labelled,
+    progress: Progress,
+    keeper: Keeper | None = None,
 ) -> tuple[Embedded, Body, float]:
     """Fix the encoding, train the network, export it; with the largest difference between the two.
 
@@ -174,6 +187,7 @@ def embed_rows(
         weights=training.weights,
         validation_weights=validation.weights,
         on_step=_stages(progress),
+        keeper=keeper,
     )
     encoder = export_onnx(body.trained, encoding)
     difference = check_parity(encoder, body.trained, _first(validation_inputs, PARITY_ROWS))

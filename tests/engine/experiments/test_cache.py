@@ -71,3 +71,12 @@ def test_clean_removes_everything(tmp_path: Path) -> None:
     assert cache.clean() == (1, size)
     assert cache.get(KEY) is None
     assert Cache(tmp_path / "none").clean() == (0, 0)
+
+
+def test_a_single_number_keeps_its_shape(tmp_path: Path) -> None:
+    """Arrays of no dimension come back as such."""
+    cache = Cache(tmp_path)
+    cache.put("ab", {"step": np.array(3.0, np.float32)})
+    found = cache.get("ab")
+    assert found is not None
+    assert found["step"].shape == ()

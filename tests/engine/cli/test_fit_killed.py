@@ -1,0 +1,97 @@
+"""`tandem fit` killed in the middle and run again comes to the digest that it would have come to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from engine.experiments.cache import CACHE, read_arrays
+from tests.engine.cli.conftest import loans
+
+TANDEM = Path(sys.executable).with_name("tandem")
+ROWS = 12_000
+
+
+@pytest.fixture
+def long_project(project: Path) -> Path:
+    """A project whose network trains for some seconds: 40 epochs, none left out."""
+    text = (project / "project.yaml").read_text()
+    longer = text.replace("hidden: [16]", "hidden: [64, 64]").replace("epochs: 3", "epochs: 40, patience: 40")
+    assert longer != text
+    (project / "project.yaml").write_text(longer)
+    pq.write_table(loans(ROWS), project / "loans.parquet")
+    shutil.rmtree(project / ".tandem", ignore_errors=True)
+    return project
+
+
+def passes_kept(project: Path) -> int:
+    """Epochs of the course that is kept; 0 where there is none."""
+    for path in (project / CACHE).glob("??/*.npz"):
+        arrays = read_arrays(path)
+        if arrays is not None and "random.cpu" in arrays:
+            return len(json.loads(arrays["about"].tobytes())["history"])
+    return 0
+
+
+def fit_and_stop(project: Path, after: int, stop: signal.Signals) -> tuple[int, str]:
+    """Fit, stop it once more passes than `after` are kept; gives how many are, and what it said."""
+    fitting = subprocess.Popen(
+        [TANDEM, "fit", project], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while passes_kept(project) <= after:
+        assert fitting.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.01)
+    fitting.send_signal(stop)
+    out, err = fitting.communicate(timeout=60)
+    assert fitting.returncode != 0
+    assert out == ""
+    return passes_kept(project), err
+
+
+def fit(project: Path, *options: str) -> dict[str, object]:
+    done = subprocess.run(
+        [TANDEM, "fit", project, "--json", *options], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def test_killed_twice_and_run_again_it_comes_to_the_same(long_project: Path, tmp_path: Path) -> None:
+    """SIGKILL in the training, SIGKILL later in it, then to the end: the digest of a fit left alone."""
+    whole = tmp_path / "whole"
+    shutil.copytree(long_project, whole)
+    alone = fit(whole)
+    assert alone["went_on"] == []
+
+    first, err = fit_and_stop(long_project, 0, signal.SIGKILL)
+    assert err == ""
+    second, err = fit_and_stop(long_project, first, signal.SIGKILL)
+    assert f"training of the tower goes on from epoch {first + 1} of 40 (interrupted after 2" in err
+    assert first < second < 40
+    again = fit(long_project)
+    (went_on,) = again["went_on"]  # type: ignore[misc]
+    assert f"goes on from epoch {second + 1} of 40" in went_on
+    assert again["digest"] == alone["digest"]
+    assert again["evaluation"] == alone["evaluation"]
+    assert passes_kept(long_project) == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_says_so_and_goes_on(long_project: Path, stop: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM alike; `--fresh` begins anew, and comes to the same."""
+    kept, err = fit_and_stop(long_project, 0, stop)
+    assert "nothing half-written was left behind" in err
+    fresh = fit(long_project, "--fresh")
+    assert fresh["went_on"] == []
+    (long_project / "registry").rename(long_project / "set-aside")
+    again = fit(long_project)
+    assert str(again["went_on"]).count(f"goes on from epoch {kept + 1} of 40") == 1
+    assert again["digest"] == fresh["digest"]
