@@ -157,8 +157,16 @@ def _cast(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     column = column.cast(pa.float64())
-    missing = pc.is_nan(column)
-    return pc.if_else(missing, pa.scalar(None, pa.float64()), column) if pc.any(missing).as_py() else column
+    # One pass that makes nothing: the least of values is NaN where one is.
+    if not any(np.isnan(_held(chunk, np.float64).min(initial=0.0)) for chunk in column.chunks):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+
+
+def _held(chunk: pa.Array, kind: Any) -> np.ndarray:
+    """Give the numbers as Arrow holds them: where null, anything."""
+    held: np.ndarray = np.frombuffer(chunk.buffers()[1] or b"", kind)
+    return held[chunk.offset : chunk.offset + len(chunk)]
 
 
 def _as(kind: str, *, safe: bool = True) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
@@ -188,8 +196,7 @@ def _timestamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _micros(nanoseconds: pa.Array) -> pa.Array:
     """Divide, rounded down as a clock is cut, which Arrow's own division does not do before 1970."""
-    held = np.frombuffer(nanoseconds.buffers()[1] or b"", np.int64)
-    cut = held[nanoseconds.offset : nanoseconds.offset + len(nanoseconds)] // 1_000
+    cut = _held(nanoseconds, np.int64) // 1_000
     present = nanoseconds.is_valid().buffers()[1] if nanoseconds.null_count else None
     return pa.Array.from_buffers(pa.int64(), len(cut), [present, pa.py_buffer(cut)])
 
