@@ -42,6 +42,7 @@ class Records:
         self._variables = tuple(
             (variable.name, variable.type, _READERS[variable.type]) for variable in variables
         )
+        self._known = frozenset(variable.name for variable in variables)
         self._nested = nested([variable.name for variable in variables])
 
     def read(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Records:
         if not isinstance(record, Mapping):
             raise RulesError(f"a record is a mapping of names to values, not a {type(record).__name__}")
         problems: list[str] = []
-        given = dict(self._flat(record, problems)) if self._nested else record
+        given = self._spread(record, problems) if self._nested else record
         values: dict[str, Any] = {}
         for name, kind, read in self._variables:
             value = given.get(name)
@@ -63,6 +64,14 @@ class Records:
         if problems:
             raise RulesError("\n".join(problems))
         return values
+
+    def _spread(self, record: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name, value in self._flat(record, problems):
+            if name in given and name in self._known:
+                problems.append(f"'{name}' stands twice in the record")
+            given[name] = value
+        return given
 
     def _flat(
         self, record: Mapping[str, Any], problems: list[str], prefix: str = ""

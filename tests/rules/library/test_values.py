@@ -163,6 +163,15 @@ def test_scores_of_another_shape_are_refused(loaded: rules.LoadedRules, value: A
     assert told(loaded, pa.table({"scores": [value]})).startswith("the column 'scores")
 
 
+def test_a_score_that_is_given_twice_is_refused(loaded: rules.LoadedRules) -> None:
+    """By its dotted name and in the mapping or struct: nobody can tell which is meant."""
+    assert told(loaded, {"scores.fraud": 0.1, "scores": {"fraud": 0.9}}).endswith(
+        "stands twice in the record"
+    )
+    table = pa.table({"scores.fraud": [0.1], "scores": [{"fraud": 0.9}]})
+    assert told(loaded, table) == "the column 'scores.fraud' stands 2 times in the table"
+
+
 def test_values_and_columns_of_another_shape_say_what_is_needed(loaded: rules.LoadedRules) -> None:
     """Structs for a value, and values for a struct."""
     assert told(loaded, {"d": {"a": 1}}) == "'d' must be a number, got keys and values"
