@@ -23,6 +23,10 @@ from rules.table_rank import row_ranks
 
 MOST_STEPS = 300_000
 ROW_STEPS = 5_000
+FEWEST_STEPS = 50_000
+"""Steps to leave out rows that the proof of one row does not need."""
+MOST_DROPPED = 64
+"""Stronger rows that are tried alone, or left out one by one."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def wins(
                 undecided += 1
             else:
                 beaten.append(Beaten(row, by, record))
-    return Wins(never, tuple(beaten), more, undecided)
+    fewest = tuple(search.fewest(one) for one in beaten)
+    return Wins(never, fewest, more, undecided)
 
 
 def left_open(domain: Domain, rows: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -149,6 +154,17 @@ class _Search:
         if covered is None:
             return None
         return tuple(positions(at_best, self._domain.rows).tolist()) if covered else ()
+
+    def fewest(self, one: Beaten) -> Beaten:
+        """Leave out the stronger rows that the proof does not need: all but one, if that is enough."""
+        self._left = max(self._left, FEWEST_STEPS)
+        alone = (row for row in one.by[:MOST_DROPPED] if self._is_covered(one.row, 1 << row))
+        kept = list(one.by) if (first := next(alone, None)) is None else [first]
+        for other in list(kept) if 1 < len(kept) <= MOST_DROPPED else ():
+            rest = [row for row in kept if row != other]
+            if self._is_covered(one.row, sum(1 << row for row in rest)):
+                kept = rest
+        return Beaten(one.row, tuple(kept), self.shown(one.row, kept) or one.record)
 
     def _may_open(self, rows: int) -> np.ndarray:
         """Say of each row whether a missing value, or one not worked out, may leave it open."""

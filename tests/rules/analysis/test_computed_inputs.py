@@ -56,3 +56,21 @@ def test_all_hours_leave_no_gap() -> None:
     """What no hour is needs no row."""
     rows = ['id: a, h: "<= 11", decide: review', 'id: b, h: "[12..23]", decide: decline']
     assert told(table("{name: h, value: event_time.getHours()}", rows), "table-gap") == []
+
+
+def test_a_row_that_alone_shadows_another_is_named_alone() -> None:
+    """Rows that the proof does not need are left out."""
+    rows = [f'id: r{n}, n: "{n}", amount: "> {n}", decide: review' for n in range(5)]
+    rows += ['id: all, n: "-", amount: ">= 5, < 7", decide: decline', 'id: last, n: "-", decide: approve']
+    (message,) = told(table("n, amount", rows, "first"), "shadowed")
+    assert message == "'t.last' never wins: wherever it holds, 't.all' does too, and is stronger"
+
+
+def test_rows_that_only_together_shadow_another_are_all_named() -> None:
+    """And no other."""
+    rows = ['id: low, n: "<= 4", decide: review', 'id: big, amount: "> 9", decide: review']
+    rows += ['id: high, n: "> 4", decide: decline', 'id: last, n: "-", decide: approve']
+    (message,) = told(table("n, amount", rows, "first"), "shadowed")
+    assert message == (
+        "'t.last' never wins: wherever it holds, 't.low' and 't.high' do between them, and each is stronger"
+    )
