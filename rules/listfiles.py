@@ -219,8 +219,8 @@ def _cells(data: bytes, first: int, column: str, problems: list[Found]) -> _Cuts
     ends[full] -= octets[ends[full] - 1] == ord("\r")
     header = data[first : ends[0]].split(b",", MAX_COLUMNS) if first < ends[0] else []
     names = [name.decode() for name in header[:MAX_COLUMNS]]
-    if column not in names:
-        problems.append(_no_column(column, names))
+    if names.count(column) != 1:
+        problems.append(_no_one_column(column, names))
         return None
     rows = np.flatnonzero(starts < ends)
     rows = rows[rows > 0]
@@ -249,8 +249,8 @@ def _quoted_cells(data: bytes, first: int, column: str, problems: list[Found]) -
     rows = csv.reader(text, strict=True)
     try:
         header = next(rows, [])
-        if column not in header:
-            problems.append(_no_column(column, header))
+        if header.count(column) != 1:
+            problems.append(_no_one_column(column, header))
             return None
         at = header.index(column)
         for row in rows:
@@ -268,8 +268,12 @@ def _quoted_cells(data: bytes, first: int, column: str, problems: list[Found]) -
     return _Cuts(b"".join(cells), ends - lengths, ends, np.array(lines, dtype=np.int64))
 
 
-def _no_column(column: str, header: list[str]) -> Found:
-    return 1, 1, f"no column '{column}'", nearest(column, header[:100]), ",".join(header[:100])[:200]
+def _no_one_column(column: str, header: list[str]) -> Found:
+    shown = ",".join(header[:100])[:200]
+    if column in header:
+        at = len(",".join(header[: header.index(column, header.index(column) + 1)])) + 2
+        return 1, min(at, len(shown) + 1), f"the column '{column}' is there twice", "", shown
+    return 1, 1, f"no column '{column}'", nearest(column, header[:100]), shown
 
 
 def _bad_row(line: int, cells: int, expected: int, text: str) -> Found:

@@ -63,12 +63,28 @@ def _options(pattern: str) -> Any:
 
 
 def bad_pattern(pattern: str) -> str:
-    """Say what is wrong with a pattern, or nothing."""
+    """Say what is wrong with a pattern, and where in it, or nothing."""
     try:
         _found("", pattern)
     except pa.ArrowInvalid as error:
-        return str(error).split(":", 2)[-1].strip()
+        why, _, part = str(error).partition(":")[2].strip().partition(": ")
+        return f"{_why(why, part)}: {part}" if part else _why(why, part)
     return ""
+
+
+def _why(why: str, part: str) -> str:
+    """Say in full what RE2 says in short, of what other libraries have."""
+    if why == "invalid perl operator":
+        if part.startswith(("(?=", "(?!", "(?<=", "(?<!")):
+            return "RE2 has no look-ahead and no look-behind"
+        return "RE2 has no group of this kind"
+    if why == "invalid escape sequence" and part[1:2] in "123456789k":
+        return "RE2 has no back-references"
+    if why == "invalid repetition size":
+        return "a part is repeated up to 1,000 times, those within each other included"
+    if why.startswith("pattern too large"):
+        return "the pattern is too large"
+    return why
 
 
 def mask(found: Any) -> np.ndarray:

@@ -223,3 +223,12 @@ def test_hostile_files_are_refused(name: str) -> None:
     assert len(entries) == 0
     assert 1 <= len(problems) <= MAX_PROBLEMS
     assert all(len(text) < 500 for problem in problems for text in map(str, problem))
+
+
+@pytest.mark.parametrize("header", [b"k,k", b'"k",k'])
+def test_a_column_that_is_there_twice_is_refused(header: bytes) -> None:
+    """Nothing says which of the two holds the entries; another column may be there twice."""
+    _, problems = read_entries(header + b"\na,b\n", "k", "string")
+    assert [problem[:3] for problem in problems] == [(1, 3, "the column 'k' is there twice")]
+    entries, problems = read_entries(header + b",j\na,b,c\n", "j", "string")
+    assert (set(entries), problems) == ({"c"}, [])

@@ -142,8 +142,36 @@ def test_equal_nodes_have_equal_bytes() -> None:
         ("scores.fraud == null", "1:14: this double is never missing; comparing it with null has no meaning"),
         ("amount && flag", "1:8: '&&' needs true or false, not a double; compare it with something"),
         ("amount", "1:1: this gives a double; a bool is needed; compare it with something"),
-        ("country.matches('[')", "1:17: not a regular expression (RE2): ["),
-        ("country.matches('(?=a)')", "1:17: not a regular expression (RE2): (?="),
+        ("country.matches('[')", "1:17: not a regular expression (RE2): missing ]: ["),
+        ("country.matches('(')", "1:17: not a regular expression (RE2): missing ): ("),
+        ("country.matches('[a-')", "1:17: not a regular expression (RE2): missing ]: [a-"),
+        (
+            "country.matches('[[:x:]]')",
+            "1:17: not a regular expression (RE2): invalid character class range: [:x:]",
+        ),
+        (
+            "country.matches('(?=a)')",
+            "1:17: not a regular expression (RE2): RE2 has no look-ahead and no look-behind: (?=",
+        ),
+        (
+            "country.matches('(?>a)')",
+            "1:17: not a regular expression (RE2): RE2 has no group of this kind: (?>",
+        ),
+        (
+            r"country.matches(r'(a)\1')",
+            r"1:17: not a regular expression (RE2): RE2 has no back-references: \1",
+        ),
+        (
+            "country.matches('a{2000}')",
+            (
+                "1:17: not a regular expression (RE2): a part is repeated up to 1,000 times, "
+                "those within each other included: {2000}"
+            ),
+        ),
+        (
+            r"country.matches('(\\pL{500}){2}')",
+            "1:17: not a regular expression (RE2): the pattern is too large",
+        ),
         (
             "at > timestamp('2026-01-01T00:00:00Z') - duration('1 h')",
             "1:51: not a duration: '1 h'; write it as duration('1h30m'), in h, m, s, ms and us",
