@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import cast
 
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report
@@ -13,6 +12,7 @@ from rules.checked_rules import CheckedRule
 from rules.expression import BOOL, Call, Literal, Name, Node, Variable, walk
 from rules.findings import NOTE, WARNING
 from rules.spelling import spell
+from rules.terms import RANGES
 
 MOST_PARTS = 24
 
@@ -48,15 +48,16 @@ def report_firing(
 
 
 def report_ranges(report: Report, rules: tuple[CheckedRule, ...], space: Space) -> None:
-    """Report comparisons that come out the same for every value that the field may hold."""
+    """Report comparisons that come out the same for every value that the field may hold, or the term give."""
     variables = {variable.name: variable for variable in report.checked.variables}
     settled = {number: verdict for number, atom in space.atoms.items() if (verdict := _settled(atom, space))}
     for rule in rules if settled else ():
         for node in _tests(rule.condition.node):
             verdict = settled.get(space.number(node), "")
             if verdict:
-                field = cast(Name, space.nodes[space.atoms[space.number(node)].axis])
-                message = f"{spell(node)} is {verdict}: {_range(variables[field.name])}"
+                asked = space.nodes[space.atoms[space.number(node)].axis]
+                why = _range(variables[asked.name]) if isinstance(asked, Name) else _term_range(asked)
+                message = f"{spell(node)} is {verdict}: {why}"
                 report.in_condition(rule, node, "out-of-range", WARNING, message)
 
 
@@ -108,7 +109,9 @@ def _tests(node: Node) -> list[Node]:
 def _settled(atom: Atom, space: Space) -> str:
     """Say that a test of a field is never or always true of a value that is there, or nothing."""
     field = space.nodes[atom.axis]
-    if atom.word in ("missing", "outcome") or not isinstance(field, Name) or field.type == BOOL:
+    if atom.word in ("missing", "outcome") or field.type == BOOL:
+        return ""
+    if not isinstance(field, Name) and not (isinstance(field, Call) and field.overload in RANGES):
         return ""
     cells = space.cells[atom.axis]
     true = space.part(atom)[0]
@@ -140,6 +143,11 @@ def _range(variable: Variable) -> str:
 def _bound(bound: float) -> str:
     """Write a bound as an author would: 1000000 and 0.5, not 1e+06 and 1000000.0."""
     return str(int(bound)) if abs(bound) < 2**63 and bound == int(bound) else repr(bound)
+
+
+def _term_range(node: Node) -> str:
+    low, high = RANGES[node.overload] if isinstance(node, Call) else (None, None)
+    return f"{spell(node)} is {f'at least {low}' if high is None else f'from {low} to {high}'}"
 
 
 def _article(kind: str) -> str:
