@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from engine.errors import OutputError
 from engine.experiments.cache import Cache, key_of
 from engine.experiments.courses import Courses, Note
 from engine.project.encoders import encoder_identity
@@ -128,15 +130,35 @@ def recall_or_learn(
 def remembering_learner(cache: Cache, note: Note) -> Learner:
     """What learns the model of a fit with this cache: a fit that was killed goes on where it was."""
 
+    spare = _Spare(cache, note)
+
     def learned(
         project: Project, prepared: Prepared, progress: Progress
     ) -> tuple[Mapping[str, bytes], Mapping[str, Any]]:
         embedding = embedding_key(project, prepared.data, prepared.parts, prepared.versions)
-        made = recall_or_learn(project, prepared.rows, prepared.parts, embedding, cache, progress, note=note)
-        cache.trim()
+        made = recall_or_learn(project, prepared.rows, prepared.parts, embedding, spare, progress, note=note)
+        with suppress(OSError):
+            spare.trim()
         return made.parts, made.report
 
     return learned
+
+
+class _Spare(Cache):
+    """The cache of a fit, which is there to save time: where nothing can be kept the fit goes on without."""
+
+    def __init__(self, cache: Cache, note: Note) -> None:
+        super().__init__(cache.root, most=cache.most)
+        self._note, self._told = note, False
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays under a key, or say once why not."""
+        try:
+            super().put(key, arrays)
+        except (OSError, OutputError) as error:
+            if not self._told:
+                self._note(f"nothing is kept for a fit that is cut off: {error}")
+            self._told = True
 
 
 class _Remembering:

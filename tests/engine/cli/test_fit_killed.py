@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.experiments.cache import CACHE, read_arrays
-from tests.engine.cli.conftest import loans
+from tests.engine.cli.conftest import Run, loans
 
 TANDEM = Path(sys.executable).with_name("tandem")
 ROWS = 12_000
@@ -95,3 +95,15 @@ def test_interrupted_it_says_so_and_goes_on(long_project: Path, stop: signal.Sig
     again = fit(long_project)
     assert str(again["went_on"]).count(f"goes on from epoch {kept + 1} of 40") == 1
     assert again["digest"] == fresh["digest"]
+
+
+def test_where_nothing_can_be_kept_it_fits_all_the_same(project: Path, run: Run) -> None:
+    """A fit needs no cache: that none can be written is said once, and the bundle is the same."""
+    was = run("fit", str(project), "--fresh", "--json")
+    shutil.rmtree(project / ".tandem", ignore_errors=True)
+    (project / ".tandem").write_text("a file where the folder would be")
+    (project / "registry").rename(project / "set-aside")
+    code, out, _ = run("fit", str(project), "--json")
+    assert code == 0
+    assert json.loads(out)["digest"] == json.loads(was[1])["digest"]
+    assert sum("nothing is kept" in said for said in json.loads(out)["went_on"]) == 1
