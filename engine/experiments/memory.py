@@ -160,6 +160,11 @@ class _Spare(Cache):
                 self._note(f"nothing is kept for a fit that is cut off: {error}")
             self._told = True
 
+    def remove(self, key: str) -> None:
+        """Keep nothing under a key, as far as that can be had."""
+        with suppress(OSError):
+            super().remove(key)
+
 
 class _Remembering:
     """The memory of one fit; it notes what was made anew and what that saved."""

@@ -103,7 +103,7 @@ def test_where_nothing_can_be_kept_it_fits_all_the_same(project: Path, run: Run)
     shutil.rmtree(project / ".tandem", ignore_errors=True)
     (project / ".tandem").write_text("a file where the folder would be")
     (project / "registry").rename(project / "set-aside")
-    code, out, _ = run("fit", str(project), "--json")
-    assert code == 0
+    code, out, err = run("fit", str(project), "--json")
+    assert (code, err) == (0, "")
     assert json.loads(out)["digest"] == json.loads(was[1])["digest"]
     assert sum("nothing is kept" in said for said in json.loads(out)["went_on"]) == 1
