@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{name}: not run: {missing}; 'make bench' installs what the benchmarks need", file=sys.stderr
             )
             return 1
-        report = Report(name, machine(), tuple(figures))
+        report = Report(name, machine(), tuple(figures), given.quick)
         print(as_json(report) if given.json else as_table(report) + "\n", flush=True)
     return 0
 

@@ -27,7 +27,7 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value; `ratio` is value against peer, in the direction that the target speaks of.
+    """One measured value; `ratio` is value against peer, in the direction that `ratio_is` states.
 
     `target` is text: ">= 0.92" is about the value, "ratio <= 3" about the ratio, "" means none was set.
     """
@@ -40,15 +40,17 @@ class Figure:
     ratio: float | None = None
     target: str = ""
     met: bool | None = None
+    ratio_is: str | None = None  # value/peer, or peer/value where more is quicker
 
 
 @dataclass(frozen=True)
 class Report:
-    """All figures of one benchmark run on one machine."""
+    """All figures of one benchmark run on one machine; those of a `quick` run are a look, none to quote."""
 
     name: str
     machine: dict[str, str]
     figures: tuple[Figure, ...]
+    quick: bool = False
 
 
 def figure(name: str, value: float, unit: str, *, target: str = "") -> Figure:
@@ -76,13 +78,13 @@ def against(
     True
     """
     ratio = peer_value / value if faster else value / peer_value
-    return Figure(
-        name, value, unit, peer, peer_value, ratio, target, _met(target.removeprefix("ratio "), ratio)
-    )
+    met = _met(target.removeprefix("ratio "), ratio)
+    ratio_is = "peer/value" if faster else "value/peer"
+    return Figure(name, value, unit, peer, peer_value, ratio, target, met, ratio_is)
 
 
 def as_json(report: Report) -> str:
-    """One object: name, machine, figures."""
+    """One object: name, machine, figures, and whether the run was quick."""
     return json.dumps(asdict(report), ensure_ascii=False)
 
 
@@ -98,7 +100,7 @@ def as_table(report: Report) -> str:
     machine = ", ".join(
         f"{key} {value}" if key[0].islower() else value for key, value in report.machine.items()
     )
-    return "\n".join([f"{report.name}  ({machine})", *lines])
+    return "\n".join([f"{report.name}{' --quick' if report.quick else ''}  ({machine})", *lines])
 
 
 def machine() -> dict[str, str]:
@@ -120,7 +122,7 @@ def _row(figure: Figure) -> Sequence[str]:
         f"{_short(figure.value)} {figure.unit}".strip(),
         figure.peer or "",
         "" if figure.peer_value is None else f"{_short(figure.peer_value)} {figure.unit}".strip(),
-        "" if figure.ratio is None else _short(figure.ratio),
+        "" if figure.ratio is None else f"{_short(figure.ratio)} {figure.ratio_is or ''}".rstrip(),
         figure.target,
         met,
     )

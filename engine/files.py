@@ -89,4 +89,4 @@ def unwritable(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error) or type(error).__name__
     if isinstance(error, FileNotFoundError) and not path.parent.exists():
         reason = f"there is no folder {path.parent}"
-    return OutputError(f"{path} cannot be written: {reason}; nothing was left there")
+    return OutputError(f"{path} cannot be written: {reason}; nothing was changed there")

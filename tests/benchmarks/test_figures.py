@@ -54,7 +54,7 @@ def test_a_missed_target_is_printed_as_missed() -> None:
         "           against('p50', 10.0, 'us', 'floor', 5.0, target='ratio <= 3'),\n"
         "           against('speed', 10.0, 'us', 'peer', 90.0, target='ratio >= 8', faster=True),\n"
         "           figure('seconds', 3, 's'))\n"
-        "report = Report('example', machine(), figures)\n"
+        "report = Report('example', machine(), figures, quick=True)\n"
         "print(as_json(report)); print(as_table(report))"
     )
     first, *table = printed.splitlines()
@@ -62,5 +62,10 @@ def test_a_missed_target_is_printed_as_missed() -> None:
     assert [item["met"] for item in whole["figures"]] == [False, True, True, None]
     assert [item["ratio"] for item in whole["figures"]] == [None, 2.0, 9.0, None]
     for item in whole["figures"]:
-        assert list(item) == ["name", "value", "unit", "peer", "peer_value", "ratio", "target", "met"]
+        keys = ["name", "value", "unit", "peer", "peer_value", "ratio", "target", "met", "ratio_is"]
+        assert list(item) == keys
+    assert [item["ratio_is"] for item in whole["figures"]] == [None, "value/peer", "peer/value", None]
+    assert whole["quick"] is True
+    assert table[0].startswith("example --quick  (")
+    assert "2 value/peer" in table[4]
     assert table[3].endswith(">= 0.92     NO")

@@ -16,7 +16,7 @@ def test_a_schema_is_printed_or_written(run: Run, tmp_path: Path) -> None:
         code, out, err = run("schema", kind)
         assert (code, json.loads(out), err) == (0, file_schema(kind), "")
     new = tmp_path / "new" / "s.json"
-    refused = f"{new} cannot be written: there is no folder {new.parent}; nothing was left there\n"
+    refused = f"{new} cannot be written: there is no folder {new.parent}; nothing was changed there\n"
     assert run("schema", "project", "-o", new) == (1, "", refused)
     file = tmp_path / "s.json"
     assert run("schema", "project", "-o", file) == (0, f"{file}: the schema of project.yaml\n", "")
