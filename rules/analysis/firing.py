@@ -15,6 +15,7 @@ from rules.spelling import spell
 from rules.terms import RANGES
 
 MOST_PARTS = 24
+PART_STEPS = 500
 
 
 def report_firing(
@@ -59,6 +60,33 @@ def report_ranges(report: Report, rules: tuple[CheckedRule, ...], space: Space) 
                 why = _range(variables[asked.name]) if isinstance(asked, Name) else _term_range(asked)
                 message = f"{spell(node)} is {verdict}: {why}"
                 report.in_condition(rule, node, "out-of-range", WARNING, message)
+
+
+def report_dead_parts(report: Report, rules: tuple[CheckedRule, ...], space: Space, never: set[int]) -> None:
+    """Report alternatives of `||` that are never true, in rules that can fire."""
+    from rules.analysis.formula import GaveUp, Search
+
+    for number, rule in enumerate(rules):
+        if number in never:
+            continue
+        for part in _alternatives(rule.condition.node):
+            try:
+                dead = next(Search([space.true(part)], space.full, PART_STEPS).boxes(), None) is None
+            except GaveUp:
+                continue
+            if dead:
+                message = f"{spell(part)} is never true"
+                report.in_condition(rule, part, "out-of-range", WARNING, message, "change it, or delete it")
+
+
+def _alternatives(node: Node) -> list[Node]:
+    """Give the parts of every `||` that are `&&`s themselves."""
+    found = []
+    for one in walk(node):
+        if isinstance(one, Call) and one.overload == "logical_or":
+            sides = (part for part in one.arguments if isinstance(part, Call))
+            found += [part for part in sides if part.overload == "logical_and"]
+    return found
 
 
 def report_row_by_row(report: Report, rules: tuple[CheckedRule, ...]) -> None:

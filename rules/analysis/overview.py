@@ -9,7 +9,7 @@ from typing import Any
 
 from rules.analysis.deciding import report_conflicts, report_duplicates
 from rules.analysis.facts import Facts
-from rules.analysis.firing import report_firing, report_ranges, report_row_by_row
+from rules.analysis.firing import report_dead_parts, report_firing, report_ranges, report_row_by_row
 from rules.analysis.formula import Formula
 from rules.analysis.lint import (
     report_expired,
@@ -80,6 +80,7 @@ def analyse(
     report_conflicts(report, questioner, fires, notes=notes)
     report_unstated(report, questioner, fires)
     report_ranges(report, rules, space)
+    report_dead_parts(report, rules, space, never)
     report_row_by_row(report, rules)
     report_lacking(report, rules, results)
     report_tables(report, notes=notes)

@@ -24,3 +24,12 @@ def test_a_part_that_its_term_settles_is_told(part: str) -> None:
 def test_what_the_term_may_give_is_not_told() -> None:
     """December is 11."""
     assert told(rules("a: event_time.getMonth() == 11 | decide: review"), "out-of-range") == []
+
+
+def test_an_alternative_whose_parts_exclude_each_other_is_told() -> None:
+    """Of a rule that fires by another; one whose parts meet is not told."""
+    dead = "country == 'DE' && country == 'FR'"
+    text = rules(f"a: amount > 5 || ({dead}) | decide: review")
+    assert told(text, "out-of-range") == [f"{dead} is never true"]
+    text = rules("a: amount > 5 || (country == 'DE' && n > 3) | decide: review")
+    assert told(text, "out-of-range") == []
