@@ -81,7 +81,7 @@ def report_dead_parts(report: Report, rules: tuple[CheckedRule, ...], space: Spa
 
 def _alternatives(node: Node) -> list[Node]:
     """Give the parts of every `||` that are `&&`s themselves."""
-    found = []
+    found: list[Node] = []
     for one in walk(node):
         if isinstance(one, Call) and one.overload == "logical_or":
             sides = (part for part in one.arguments if isinstance(part, Call))
