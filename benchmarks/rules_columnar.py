@@ -30,7 +30,7 @@ from rules.listing import listed
 from rules.ruleset import RuleSet
 from rules.threads import THREADS
 
-ROWS, QUICK_ROWS = 1_000_000, 100_000
+ROWS, QUICK_ROWS = 1_000_000, 40_000
 MISSING = (0.0, 0.1)
 WRITTEN, OUR_LISTS, TUNED = "rules as written", "rules as written, our lists", "tuned by hand"
 FORMS = (WRITTEN, OUR_LISTS, TUNED)

@@ -46,7 +46,8 @@ def command(
         notes = _from_table(name, place, data, label)
     if as_json:
         return say_json({"project": str(place), "notes": list(notes)})
-    say(f"{place}: a project; next: cd {place} && tandem check && tandem fit")
+    there = "" if place.resolve() == Path.cwd() else f"cd {place} && "
+    say(f"{place}: a project; next: {there}tandem check && tandem fit")
     for note in notes:
         complain(f"note: {note}")
     return None

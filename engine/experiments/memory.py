@@ -79,6 +79,20 @@ def embedding_key(
     )
 
 
+def model_shape(project: Project, embedding: str, *, early: bool) -> dict[str, Any]:
+    """What a model on an embedding, given by its key, hangs on."""
+    return {
+        "early": early,
+        "references": project.data.references,
+        "embedding": embedding,
+        "seed": project.split.seed,
+        "classifiers": [
+            [name, spec.label, spec.written_candidates(), list(spec.scores)]
+            for name, spec in project.classifiers.items()
+        ],
+    }
+
+
 def recall_or_learn(
     project: Project,
     rows: Labelled,
@@ -95,17 +109,7 @@ def recall_or_learn(
     `embedding` is the key of its embedding. An `early` model is of a part of the rows: it takes the best of
     its classifiers, not the simplest that is as good. `note` hears where a training that was cut off goes on.
     """
-    key = key_of(
-        step="model",
-        early=early,
-        references=project.data.references,
-        embedding=embedding,
-        seed=project.split.seed,
-        classifiers=[
-            [name, spec.label, spec.written_candidates(), list(spec.scores)]
-            for name, spec in project.classifiers.items()
-        ],
-    )
+    key = key_of(step="model", **model_shape(project, embedding, early=early))
     found = cache.get(key)
     if found is not None:
         return _read(found)
@@ -129,7 +133,6 @@ def recall_or_learn(
 
 def remembering_learner(cache: Cache, note: Note) -> Learner:
     """What learns the model of a fit with this cache: a fit that was killed goes on where it was."""
-
     spare = _Spare(cache, note)
 
     def learned(

@@ -18,7 +18,7 @@ from engine.decide import Runtime, decide_record
 from engine.errors import InputError
 from engine.experiments.cache import Cache, arrays_to_bytes, key_of, read_arrays
 from engine.experiments.judge import judge
-from engine.experiments.memory import embedding_key, recall_or_learn
+from engine.experiments.memory import embedding_key, model_shape, recall_or_learn
 from engine.experiments.race import Rung
 from engine.experiments.variants import Variant
 from engine.files import write_whole
@@ -195,14 +195,7 @@ class Workshop:
         value = project.evaluation.value
         return key_of(
             step="trial",
-            early=not rung.whole,
-            references=project.data.references,
-            embedding=embedding,
-            seed=project.split.seed,
-            classifiers=[
-                [name, spec.label, spec.written_candidates(), list(spec.scores)]
-                for name, spec in project.classifiers.items()
-            ],
+            **model_shape(project, embedding, early=not rung.whole),
             outcomes=list(project.outcomes),
             policy=project.policy.to_json(),
             rules=_hashes(rule_parts(checked)),
