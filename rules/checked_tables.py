@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rules.cells import Cell, CellError, cell_node, cell_text, join, period_cell, read_cell
+from rules.cell_conditions import cell_node, cell_text, join
+from rules.cell_reader import read_cell
+from rules.cells import Cell, CellError, period_cell
 from rules.errors import Problem, nearest
 from rules.expression import (
     BOOL,

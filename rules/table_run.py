@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rules.cell_conditions import looked_up as listed
 from rules.cells import ANY, Cell, Test
-from rules.cells import looked_up as listed
 from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, NULL, Call, CheckedExpression, Literal, Name, Node
 from rules.functions.table import ERROR

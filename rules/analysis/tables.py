@@ -12,7 +12,8 @@ from typing import Any
 
 from rules import reference
 from rules.analysis.report import Report, listed
-from rules.cells import Cell, cell_node
+from rules.cell_conditions import cell_node
+from rules.cells import Cell
 from rules.checked import express
 from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression

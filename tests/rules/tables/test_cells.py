@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rules.cells import CellError, cell_text, read_cell
+from rules.cell_conditions import cell_text
+from rules.cell_reader import read_cell
+from rules.cells import CellError
 
 ASKS = [
     ("-", "string", ""),

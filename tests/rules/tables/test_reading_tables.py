@@ -9,7 +9,7 @@ import pytest
 
 from rules.analysis import analyse
 from rules.cases import run_cases
-from rules.cells import read_cell
+from rules.cell_reader import read_cell
 from rules.errors import CheckFailed
 from rules.ruleset import RuleSet
 from tests.rules.tables.small import DAY, START, batch, check, fired, whole
