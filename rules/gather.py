@@ -18,7 +18,9 @@ from rules.lists import ListValues, read_list_values
 from rules.reader import MAX_BYTES, Document, read_yaml
 from rules.sheets import few
 from rules.table_rank import TableRank, table_ranks
-from rules.tables import Table, read_rows, read_tables, rows_problems
+from rules.table_reader import read_tables
+from rules.table_sheets import read_rows
+from rules.tables import Table, rows_problems
 
 # CEL's reserved words, and the names that the engine gives.
 RESERVED = frozenset(

@@ -27,7 +27,8 @@ from rules.named_fields import read_variables
 from rules.reader import read_yaml
 from rules.records import Records
 from rules.ruleset import RuleSet
-from rules.tables import read_rows, read_tables
+from rules.table_reader import read_tables
+from rules.table_sheets import read_rows
 from rules.tabular import read_table
 from rules.verdict import Verdict
 

@@ -21,7 +21,7 @@ from rules.files import read_filters
 from rules.reader import read_yaml
 from rules.shape import Shape
 from rules.suites import read_suites
-from rules.tables import read_tables
+from rules.table_reader import read_tables
 from tests.rules.fuzz.drawn import drawn
 
 ROOT = Path(__file__).parents[3]
