@@ -21,7 +21,7 @@ from rules.expression import STRING, CheckedExpression, Keys
 from rules.hits import NOWHERE, Hits
 from rules.masked import MaskedBatch
 from rules.masks import Masks
-from rules.scalar import Lists
+from rules.membership import Lists
 from rules.steps import Plan
 from rules.threads import each
 

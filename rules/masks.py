@@ -30,7 +30,7 @@ from rules.expression import (
     walk,
 )
 from rules.functions import TABLE
-from rules.scalar import Lists
+from rules.membership import Lists
 from rules.sheet import Drafted
 from rules.steps import Plan, one_text
 

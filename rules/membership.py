@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from rules.bitmap import BitSet, number_set
 from rules.expression import BOOL, CIDR, DOUBLE, STRING
 from rules.members import NumberSet, TextSet
 from rules.ranges import RangeSet
+
+Lists = Mapping[str, Collection[Any]]
+"""The entries of each list, by its name."""
 
 FEW = 8
 """Members that a column is compared with one by one."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from rules.expression import CheckedExpression, ListName, Name, walk
 from rules.functions.table import ERROR
+from rules.membership import Lists
 from rules.runtime import compiled
-from rules.scalar import Lists
 
 
 class Unknown:

@@ -30,8 +30,7 @@ from rules.foreign_values import many_records
 from rules.functions import TABLE
 from rules.functions.forms import Column, Members, Truth, either, is_constant, present, settle, spread
 from rules.functions.table import Form, Function
-from rules.membership import batch_membership
-from rules.scalar import Lists
+from rules.membership import Lists, batch_membership
 
 
 class Rows(Protocol):

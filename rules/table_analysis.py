@@ -22,8 +22,8 @@ from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, CIDR, DOUBLE, STRING, TIMESTAMP, Call, Name, Node, Variable, walk
 from rules.fitting import FIRST_MOMENT, LAST_MOMENT, fits
 from rules.functions.table import ERROR
+from rules.membership import Lists
 from rules.pieces import Pieces, Span
-from rules.scalar import Lists
 from rules.table_beside import Beside
 from rules.table_beside import Column as Stretches
 from rules.table_index import Cuts, positions

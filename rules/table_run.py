@@ -19,7 +19,8 @@ from rules.cells import ANY, Cell, Test
 from rules.checked_tables import CheckedTable
 from rules.expression import BOOL, NULL, Call, CheckedExpression, Literal, Name, Node
 from rules.functions.table import ERROR
-from rules.scalar import Lists, compile_conditions, compile_value
+from rules.membership import Lists
+from rules.scalar import compile_conditions, compile_value
 from rules.table_index import Index, gathered, positions
 from rules.table_parts import State
 from rules.table_rank import moves_open, row_ranks

@@ -10,6 +10,7 @@ from rules import scalar
 from rules.cel import Checker
 from rules.expression import Variable
 from rules.functions import SCOPE
+from rules.generated import generate_condition, generate_conditions, generate_part
 from rules.sharing import Sharing
 
 CHECKER = Checker([Variable("memo", "string"), Variable("country", "string"), Variable("amount", "double")])
@@ -20,17 +21,20 @@ def test_a_shared_part_is_computed_once_or_never(few: int, monkeypatch: pytest.M
     """Twenty conditions lower a text once, and not at all where each has a false side."""
     calls: list[str] = []
 
+    def forget() -> None:
+        for generate in (generate_condition, generate_conditions, generate_part):
+            generate.cache_clear()
+
     def lower(text: str) -> str:
         calls.append(text)
         return text.lower()
 
     monkeypatch.setattr(scalar, "FEW", few)
     monkeypatch.setitem(SCOPE, "lower_ascii", lower)
-    monkeypatch.setitem(scalar.SCOPE, "lower_ascii", lower)
-    scalar._one.cache_clear(), scalar._few.cache_clear(), scalar._part.cache_clear()
+    forget()
     texts = [f"country == 'FR' && memo.lowerAscii().contains('{number}')" for number in range(20)]
     function = scalar.compile_conditions([CHECKER.check(text) for text in texts])
-    scalar._one.cache_clear(), scalar._few.cache_clear(), scalar._part.cache_clear()
+    forget()
     assert function({"country": "FR", "memo": "A 1 7"}) == ([1, 7], [])
     assert calls == ["A 1 7"]
     assert function({"country": "FR", "memo": None}) == ([], list(range(20)))
