@@ -34,33 +34,31 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
     INVARIANT: the bytes depend on nothing but the weights and the encoding.
     """
     weights = {name: value.detach().cpu().numpy() for name, value in trained.network.state_dict().items()}
-    graph = _Graph()
-    features = [
-        *_numeric(graph, encoding),
-        *_categories(graph, encoding, weights, trained.network.fields.derived),
-        *_texts(graph, encoding, weights),
-        *_derived(graph, encoding, trained.network.fields.derived),
-    ]
-    state = features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
+    graph = Graph()
+    state = add_features(graph, encoding, weights, trained.network.fields)
     layers = len(trained.network.layers)
     for place in range(layers):
         held = weights[f"layers.{place}.weight"].T
         if place == 0:
-            held = _reordered(held, trained.network.fields, encoding)
+            held = reordered(held, trained.network.fields, encoding)
         weight = graph.constant(held, f"weight{place}")
         bias = graph.constant(weights[f"layers.{place}.bias"], f"bias{place}")
         last = place == layers - 1
         state = graph.add("Gemm", [state, weight, bias], "embedding" if last else f"layer{place}")
         if not last:
             state = graph.add("Relu", [state], f"active{place}")
-    width = trained.network.layers[-1].out_features
-    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width])
-    whole = helper.make_graph(graph.nodes, "embedding", graph.inputs, [output], graph.constants)
-    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name = "tandem"
-    onnx.checker.check_model(model, full_check=True)
-    written: bytes = model.SerializeToString(deterministic=True)
-    return written
+    return graph.written("embedding", trained.network.layers[-1].out_features)
+
+
+def add_features(graph: Graph, encoding: Encoding, weights: Mapping[str, np.ndarray], fields: Fields) -> str:
+    """Add what a body reads: inputs as `Encoding` gives them → `(n, features)`; see `reordered`."""
+    features = [
+        *_numeric(graph, encoding),
+        *_categories(graph, encoding, weights, fields.derived),
+        *_texts(graph, encoding, weights),
+        *_derived(graph, encoding, fields.derived),
+    ]
+    return features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
 
 
 def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray]) -> float:
@@ -89,7 +87,7 @@ def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray
 
 
 @dataclass
-class _Graph:
+class Graph:
     """Inputs, nodes and constants as they are added; a prefix on all names lets graphs be joined."""
 
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
@@ -109,8 +107,19 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), f"embedding/{name}"))
         return f"embedding/{name}"
 
+    def written(self, output: str, width: int) -> bytes:
+        """The whole as bytes, with one output `(n, width)` float32."""
+        given = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", width])
+        whole = helper.make_graph(self.nodes, "embedding", self.inputs, [given], self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION)
+        model.producer_name = "tandem"
+        onnx.checker.check_model(model, full_check=True)
+        written: bytes = model.SerializeToString(deterministic=True)
+        return written
 
-def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
+
+def _numeric(graph: Graph, encoding: Encoding) -> Iterable[str]:
     """Bins, `clip((value - low) * inverse, 0, 1)`, and flags of missing values, which stand at the mean."""
     if not encoding.columns:
         return
@@ -122,7 +131,7 @@ def _numeric(graph: _Graph, encoding: Encoding) -> Iterable[str]:
     yield graph.add("Cast", [missing], "flags", to=TensorProto.FLOAT)
 
 
-def _binned(graph: _Graph, values: str, edges: Sequence[Sequence[float]], name: str) -> str:
+def _binned(graph: Graph, values: str, edges: Sequence[Sequence[float]], name: str) -> str:
     """`clip((value - low) * inverse, 0, 1)` of every bin of every column: `(n, columns)` → `(n, bins)`."""
     column, low, inverse = bins(edges)
     # A product with ones and zeros repeats each value over its bins, exactly.
@@ -137,7 +146,7 @@ def _binned(graph: _Graph, values: str, edges: Sequence[Sequence[float]], name: 
 
 
 def _categories(
-    graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray], derived: Derived | None
+    graph: Graph, encoding: Encoding, weights: Mapping[str, np.ndarray], derived: Derived | None
 ) -> Iterable[str]:
     """Rows of the level table; beside a level stands what it says of the labels, which costs no node."""
     if not encoding.categories:
@@ -153,7 +162,7 @@ def _categories(
     yield graph.add("Reshape", [taken, shape], "categories")
 
 
-def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
+def _texts(graph: Graph, encoding: Encoding, weights: Mapping[str, np.ndarray]) -> Iterable[str]:
     """Mean over a text's tokens. A last column of ones counts them: it is 0 for padding."""
     for place, text in enumerate(encoding.texts):
         tokens = graph.input(f"text.{text.name}", TensorProto.INT64, text.tokens)
@@ -172,7 +181,7 @@ def _texts(graph: _Graph, encoding: Encoding, weights: Mapping[str, np.ndarray])
         yield graph.add("Div", [parts[0], count], f"mean{place}")
 
 
-def _summed(graph: _Graph, rows: str, table: np.ndarray, places: int, name: str) -> str:
+def _summed(graph: Graph, rows: str, table: np.ndarray, places: int, name: str) -> str:
     """The sum of a table's rows `(rows, m)` over a text's places: int64 `(n, places)` → `(n, m)`."""
     width = table.shape[1]
     taken = graph.add("Gather", [graph.constant(table, f"{name}.table"), rows], f"{name}.taken", axis=0)
@@ -183,7 +192,7 @@ def _summed(graph: _Graph, rows: str, table: np.ndarray, places: int, name: str)
     return graph.add("MatMul", [flat, fold], f"{name}.total")
 
 
-def _derived(graph: _Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
+def _derived(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
     """What texts say about the labels: tables of the bundle's own, binned like numbers."""
     if derived is None or not derived.texts:
         return
@@ -214,7 +223,7 @@ def _shares(table: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> np.ndarray:
+def reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> np.ndarray:
     """The first layer's weights `(features, width)` for features whose statistics stand beside their levels.
 
     A field without statistics has them too, in a table that all share, with weights of nought.
