@@ -16,7 +16,7 @@ from rules.errors import Problem
 from rules.expression import BOOL, Literal
 from rules.findings import WARNING
 from rules.functions.clock import format_timestamp
-from rules.listfiles import seems_commented
+from rules.list_lines import seems_commented
 from rules.variables import unused
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

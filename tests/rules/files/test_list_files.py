@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import listfiles
+from rules import list_lines, list_values
 from rules.bitmap import BitSet
-from rules.listfiles import MAX_PROBLEMS, read_entries, seems_commented
+from rules.list_cuts import MAX_PROBLEMS
+from rules.list_lines import seems_commented
+from rules.listfiles import read_entries
 from rules.members import NumberSet, TextSet
 from rules.ranges import RangeSet
 
@@ -76,10 +78,10 @@ def cell_by_cell(text: str, column: str) -> set[str] | None:
     return cells - {""}
 
 
-@pytest.fixture(params=[listfiles.SMALL, 0], ids=["plain", "compact"])
+@pytest.fixture(params=[list_values.SMALL, 0], ids=["plain", "compact"])
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read lists into plain sets, and into compact ones however few entries they have."""
-    monkeypatch.setattr(listfiles, "SMALL", request.param)
+    monkeypatch.setattr(list_values, "SMALL", request.param)
 
 
 @given(text=SOURCES, spaces=st.sampled_from([1_000, 1]), small=st.sampled_from([10, 0]))
@@ -87,8 +89,8 @@ def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def test_lines_are_read_as_one_by_one(text: str, spaces: int, small: int) -> None:
     """Line ends, white space of Unicode, comments, repeated entries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listfiles, "_ROUNDS", spaces)
-        patch.setattr(listfiles, "SMALL", small)
+        patch.setattr(list_lines, "_ROUNDS", spaces)
+        patch.setattr(list_values, "SMALL", small)
         entries, problems = read_entries(text.encode(), None, "string")
     assert problems == []
     assert entries == line_by_line(text.removeprefix("\ufeff"))
@@ -114,9 +116,9 @@ def test_numbers_are_read_as_one_by_one(text: str, kind: str) -> None:
         if len(entry) > (20 if kind == "int" else 40):
             return None
         if kind == "int":
-            found = listfiles._WHOLE.fullmatch(entry)
+            found = list_values._WHOLE.fullmatch(entry)
             return int(entry) if found and -(2**63) <= int(entry) < 2**63 else None
-        value = float(entry) if listfiles._NUMBER.fullmatch(entry) else math.inf
+        value = float(entry) if list_values._NUMBER.fullmatch(entry) else math.inf
         return value if math.isfinite(value) else None
 
     lines = [(place, line) for place, line in enumerate(text.split("\n"), 1) if line]
