@@ -16,10 +16,11 @@ import numpy as np
 from rules.cells import Cell
 from rules.checked_tables import CheckedTable
 from rules.pieces import Span
-from rules.table_analysis import Column, Domain
 from rules.table_beside import Beside, ranked_below
+from rules.table_domain import Domain
 from rules.table_index import Cuts, positions
 from rules.table_rank import row_ranks
+from rules.table_values import Column
 
 MOST_STEPS = 300_000
 ROW_STEPS = 5_000

@@ -18,7 +18,8 @@ from rules.checked import express
 from rules.checked_tables import CheckedTable
 from rules.expression import CheckedExpression
 from rules.findings import ERROR, NOTE, WARNING
-from rules.table_analysis import Domain, Overlap, gaps, overlaps
+from rules.table_analysis import Overlap, gaps, overlaps
+from rules.table_domain import Domain
 from rules.table_wins import left_open, wins
 
 MOST_SHOWN = 20

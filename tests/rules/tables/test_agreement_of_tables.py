@@ -20,7 +20,8 @@ from rules.expression import Name, Variable
 from rules.restore import restore_rules
 from rules.ruleset import RuleSet
 from rules.scalar import compile_conditions
-from rules.table_analysis import Domain, gaps, overlaps
+from rules.table_analysis import gaps, overlaps
+from rules.table_domain import Domain
 from rules.table_run import TableRun
 from rules.table_wins import wins
 from tests.rules.tables.small import (

@@ -13,7 +13,7 @@ from rules.analysis import analyse
 from rules.check import check_rules
 from rules.expression import Variable
 from rules.pieces import Pieces
-from rules.table_analysis import Domain
+from rules.table_domain import Domain
 
 VARIABLES = (Variable("count", "int"), Variable("tier", "string"))
 CELLS = {
