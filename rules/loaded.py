@@ -19,13 +19,14 @@ import pyarrow as pa
 from rules.cases import run_cases
 from rules.check import check_rules
 from rules.checked_rules import CheckedRules
-from rules.errors import CheckFailed, RulesError
+from rules.errors import CheckFailed, Problem, RulesError
 from rules.files import read_filters
-from rules.folder import TEST_SUFFIX, read_lists, read_rule_files, rule_files
+from rules.folder import TEST_SUFFIX, printable, read_lists, read_rule_files, rule_files
+from rules.form import shown
 from rules.judged import both, verdict_columns
 from rules.named_fields import read_variables
 from rules.reader import read_yaml
-from rules.records import Records
+from rules.records import Records, StrictRecords
 from rules.ruleset import RuleSet
 from rules.table_reader import read_tables
 from rules.table_sheets import read_rows
@@ -44,6 +45,7 @@ def load(
     outcomes: Sequence[str] | None = None,
     root: str | Path | None = None,
     event_time: str | None = None,
+    strict: bool = False,
 ) -> LoadedRules:
     """Load a rule file, or all rule files of a folder, for records with these fields.
 
@@ -55,13 +57,16 @@ def load(
     they first name it, and then a mistyped outcome is an outcome.
     event_time: the field that holds an event's time, where rules have dates; by default a timestamp field
     of that name.
+    strict: records and tables hold fields and nothing else: any other name in them is refused, as mistyped.
     root: the folder that `lists/` is in; by default the folder of the files, or of the `rules` folder.
 
-    Raises CheckFailed with every problem of every file, failed inline tests included; RulesError for fields.
+    Raises CheckFailed with every problem of every file, failed inline tests included; RulesError for fields,
+    and for a path that can be none.
     """
     variables = read_variables(fields)
-    home = Path(root) if root is not None else _home(Path(path))
-    files = _files(Path(path), home)
+    place = _path("path", path)
+    home = _home(place) if root is None else _path("root", root)
+    files = _files(place, home)
     checked = check_rules(
         files,
         variables=variables,
@@ -72,7 +77,7 @@ def load(
     )
     if failed := run_cases(checked):
         raise CheckFailed(failed)
-    return LoadedRules(checked, RuleSet.compile(checked))
+    return LoadedRules(checked, RuleSet.compile(checked), strict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class LoadedRules:
 
     checked: CheckedRules
     rules: RuleSet
+    strict: bool = False
 
     def __repr__(self) -> str:
         files, rules = list(self.checked.files), len(self.checked.ids)
@@ -94,12 +100,12 @@ class LoadedRules:
 
     @cached_property
     def _records(self) -> Records:
-        return Records(self.checked.variables)
+        return (StrictRecords if self.strict else Records)(self.checked.variables)
 
     def judge(self, record: Mapping[str, Any]) -> Verdict:
         """Judge one record; a field that it lacks is missing, and names of no field are left out.
 
-        Raises RulesError with every value of another type than its field's.
+        Raises RulesError with every value of another type than its field's, and if strict every other name.
         """
         values = self._records.read(record)
         before = self.rules.before(values)
@@ -115,9 +121,9 @@ class LoadedRules:
         that rules bound, and lists: `reasons`, `fired`, `shadow`, `suppressed`, `unknown`, `tags`. Row i
         is what `judge` says of record i. A column that the table lacks is missing in every row.
 
-        Raises RulesError with every column of another type than its field's.
+        Raises RulesError with every column of another type than its field's, and if strict every other one.
         """
-        columns = read_table(self.checked.variables, table)
+        columns = read_table(self.checked.variables, table, strict=self.strict)
         blocks = [
             self._block(columns.slice(start, BLOCK_ROWS).combine_chunks())
             for start in range(0, max(columns.num_rows, 1), BLOCK_ROWS)
@@ -137,6 +143,23 @@ class LoadedRules:
         whole = len(rest) == batch.num_rows
         after = self.rules.after_batch(batch if whole else batch.take(pa.array(rest)))
         return verdict_columns(before, after, rest, self.rules.adjusts)
+
+
+def _path(argument: str, given: str | Path) -> Path:
+    """Give a path that the system can look for; what is found there is told when it is read."""
+    try:
+        path = Path(given)
+        path.lstat()
+    except TypeError:
+        raise RulesError(f"{argument}: expected the path of a file or folder, got {shown(given)}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except ValueError as error:
+        raise RulesError(f"{argument}: {str(given)!a} can be no path: {error}") from None
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise CheckFailed([Problem(printable(str(path)), 1, 1, message)]) from None
+    return path
 
 
 def _files(path: Path, home: Path) -> dict[str, bytes]:

@@ -2,21 +2,21 @@
 
 Names are flat, with dots: `{"scores": {"fraud": 0.7}}` holds `scores.fraud`. What a record lacks is missing,
 and so are None, NaN, and the marks that pandas and NumPy have for it. Names that no condition knows are left
-out.
+out, or refused where records are strict.
 
 INVARIANT: `tabular` takes of a column what is taken here of its values, and refuses what is refused here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from rules.errors import RulesError
+from rules.errors import RulesError, nearest
 from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Variable
 from rules.form import shown
 from rules.functions.clock import FIRST, LAST
@@ -30,6 +30,12 @@ WANTED = {
     STRING: "text",
     TIMESTAMP: "a datetime or date, or text as '2026-11-01T12:00:00Z', of the years 1 to 9999",
 }
+MOST_UNKNOWN = 20
+"""Names of no variable that are told one by one."""
+
+LONGEST_MEANT = 100
+"""Characters of such a name that are compared with names of variables."""
+
 _WHOLE = 2**63
 _MARKS = ("NAType", "NaTType")  # pandas' own; nothing of it is imported to tell them
 _PLAIN = (bool, int, float, str, Mapping, list)
@@ -85,6 +91,39 @@ class Records:
                 yield from self._flat(value, problems, f"{name}.")
             elif plain(value) is not None:
                 problems.append(f"'{name}' must be a mapping, as {{'{inner}': …}}, got {_told(value)}")
+
+
+class StrictRecords(Records):
+    """What reads records that hold nothing but values of the variables."""
+
+    def read(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the value of every variable. Raises RulesError with every other name, too."""
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        try:
+            values = super().read(record)
+        except RulesError as refused:
+            problems.append(str(refused))
+        if isinstance(record, Mapping):
+            problems += unknown("field", (name for name, _ in self._flat(record, [])), self._known)
+        if problems:
+            raise RulesError("\n".join(problems))
+        return values
+
+
+def unknown(what: str, names: Iterable[Any], known: Collection[str]) -> list[str]:
+    """Say of each name that is not known which one may be meant; many are counted.
+
+    >>> unknown("field", ["amount", "amuont"], ["amount", "country"])
+    ["unknown field 'amuont'; did you mean 'amount'?"]
+    """
+    others = [name for name in names if name not in known]
+    told = [
+        f"unknown {what} {_told(name)}; {nearest(str(name)[:LONGEST_MEANT], known)}"
+        for name in others[:MOST_UNKNOWN]
+    ]
+    more = len(others) - len(told)
+    return [*told, f"and {more:,} more unknown {what}{'s' * (more > 1)}"] if more else told
 
 
 def nested(names: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """A table as given in, whoever made it; one Arrow column for every variable out, or all that does not fit.
 
-Only the columns that variables name are taken. A struct column `scores` holds `scores.fraud`. What a table
-lacks is missing in every row, and so are null and NaN.
+Only the columns that variables name are taken; any other is left alone, or refused where tables are strict.
+A struct column `scores` holds `scores.fraud`. What a table lacks is missing in every row, and so are null
+and NaN.
 
 INVARIANT: a column is taken as `records` takes its values one by one, and refused where it refuses one.
 """
@@ -21,21 +22,22 @@ from rules.errors import RulesError
 from rules.expression import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Variable
 from rules.form import shown
 from rules.functions.clock import FIRST, LAST
-from rules.records import WANTED, moment, nested
+from rules.records import WANTED, moment, nested, unknown
 
 Named = tuple[str, pa.ChunkedArray]
 
 
-def read_table(variables: Sequence[Variable], data: Any) -> pa.Table:
+def read_table(variables: Sequence[Variable], data: Any, *, strict: bool = False) -> pa.Table:
     """Give one column for every variable, of its type, null throughout where the table has none.
 
     Takes what has `__arrow_c_stream__` or `__arrow_c_array__`: pyarrow, pandas, Polars, DuckDB and others.
 
-    Raises RulesError with every column that is of another type, or there twice.
+    Raises RulesError with every column that is of another type, or there twice; if `strict`, every other one.
     """
-    holders = nested([variable.name for variable in variables])
+    names = [variable.name for variable in variables]
+    holders = nested(names)
     problems: list[str] = []
-    rows, given = _given(data, {variable.name for variable in variables} | set(holders), problems)
+    rows, all_names, given = _given(data, {*names, *holders}, problems)
     found: dict[str, list[pa.ChunkedArray]] = {}
     for name, column in _spread(given, holders, problems):
         found.setdefault(name, []).append(column)
@@ -53,21 +55,26 @@ def read_table(variables: Sequence[Variable], data: Any) -> pa.Table:
             except (TypeError, ValueError, pa.ArrowNotImplementedError) as error:
                 reason = f": {error}" if isinstance(error, ValueError) else ""
                 problems.append(f"the column '{name}' is {named[0].type}; {kind} is needed{reason}")
+    if strict:
+        problems += unknown(
+            "column", [name for name in (*all_names, *found) if name not in holders], set(names)
+        )
     if problems:
         raise RulesError("\n".join(problems))
-    return pa.Table.from_arrays(columns, names=[variable.name for variable in variables])
+    return pa.Table.from_arrays(columns, names=names)
 
 
-def _given(data: Any, wanted: Collection[str], problems: list[str]) -> tuple[int, list[Named]]:
-    """Give the number of rows, and the columns with wanted names; a name may stand more than once."""
+def _given(data: Any, wanted: Collection[str], problems: list[str]) -> tuple[int, Sequence[Any], list[Named]]:
+    """Give the number of rows, all names, and the columns with wanted names; one may stand more than once."""
     if hasattr(data, "iloc"):  # pandas
-        return len(data), list(_of_pandas(data, wanted, problems))
+        named = list(_of_pandas(data, wanted, problems))
+        return len(data), list(data.columns), named
     if hasattr(data, "iter_columns") and hasattr(data, "with_columns"):  # Polars
         parts = [(name, data.select([name])) for name in data.columns if name in wanted]
-        return len(data), list(_one_by_one(parts, problems))
+        return len(data), data.columns, list(_one_by_one(parts, problems))
     table = _opened(data)
-    named = zip(table.column_names, table.columns, strict=True)
-    return table.num_rows, [(name, column) for name, column in named if name in wanted]
+    columns = zip(table.column_names, table.columns, strict=True)
+    return table.num_rows, table.column_names, [(name, column) for name, column in columns if name in wanted]
 
 
 def _of_pandas(data: Any, wanted: Collection[str], problems: list[str]) -> Iterator[Named]:

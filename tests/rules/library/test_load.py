@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,27 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         rules.load(tmp_path, FIELDS)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "path: expected the path of a file or folder, got nothing"),
+        (b"rules", "path: expected the path of a file or folder, got b'rules'"),
+        ("a\0b", "path: 'a\\x00b' can be no path: embedded null byte"),
+        ("\ud800.yaml", "path: '\\ud800.yaml' can be no path: "),
+        ("a" * 300, f"{'a' * 300}:1:1: cannot be read: File name too long"),
+    ],
+)
+def test_what_can_be_no_path_is_refused(given: Any, told: str) -> None:
+    """It is an error of the rules' own, for the path of the rules and for `root`."""
+    with pytest.raises(rules.RulesError) as caught:
+        rules.load(given, FIELDS)
+    assert str(caught.value).startswith(told)
+    if given is not None:
+        with pytest.raises(rules.RulesError) as caught:
+            rules.load("a.yaml", FIELDS, root=given)
+        assert str(caught.value).startswith(told.replace("path:", "root:", 1))
+
+
 def test_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
     """Its lines would be shown in errors; a file that is named itself is read wherever it leads."""
     (tmp_path / "secret.yaml").write_text("rules: [{id: x, when: 'true', tag: secret}]")
@@ -308,6 +330,51 @@ def test_a_name_of_no_field_is_left_out(tmp_path: Path) -> None:
     loaded = rules.load(written(tmp_path, cards="rules: [{id: a, when: amount > 100, tag: x}]"), FIELDS)
     assert loaded.judge({"amuont": 500}).unknown == ("a",)
     assert loaded.apply(pa.table({"amuont": [500.0]}))["unknown"].to_pylist() == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"amuont": 500}, "unknown field 'amuont'; did you mean 'amount'?"),
+        ({"scores": {"frud": 0.5}}, "unknown field 'scores.frud'; did you mean 'scores.fraud'?"),
+        (
+            {"amount": "much", "Count": 1},
+            "'amount' must be a number, got 'much'\nunknown field 'Count'; did you ",
+        ),
+        ({7: 1}, "unknown field 7; known: "),
+        ({f"x{n}": 1 for n in range(23)}, "unknown field 'x0'; "),
+    ],
+)
+def test_strict_rules_refuse_a_name_of_no_field(tmp_path: Path, record: dict[Any, Any], told: str) -> None:
+    """With the field that may be meant, and beside every other problem of the record; many are counted."""
+    strict = rules.load(written(tmp_path, cards=FILE), FIELDS, scores=["fraud"], strict=True)
+    with pytest.raises(rules.RulesError) as caught:
+        strict.judge(record)
+    assert str(caught.value).startswith(told)
+    assert ("\nand 3 more unknown fields" in str(caught.value)) == (len(record) > 20)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "polars"])
+def test_strict_rules_refuse_a_column_of_no_field(tmp_path: Path, kind: str) -> None:
+    """A struct's fields count as columns, and the unnamed index of a frame does not."""
+    strict = rules.load(written(tmp_path, cards=FILE), FIELDS, scores=["fraud"], strict=True)
+    made = {"arrow": pa.table, "pandas": pd.DataFrame, "polars": pl.DataFrame}[kind]
+    with pytest.raises(rules.RulesError) as caught:
+        strict.apply(made({"amuont": [500.0], "scores": [{"frud": 0.5, "fraud": 0.5}], "count": [1]}))
+    assert str(caught.value).split("\n") == [
+        "unknown column 'amuont'; did you mean 'amount'?",
+        "unknown column 'scores.frud'; did you mean 'scores.fraud'?",
+    ]
+    with pytest.raises(rules.RulesError, match=r"is double; int is needed.*\nunknown column 'x'"):
+        strict.apply(made({"count": [1.5], "x": [1]}))
+    assert strict.apply(made({"amount": [500.0], "count": [1]}))["outcome"].to_pylist() == ["review"]
+
+
+@given(record=RECORDS)
+def test_strict_rules_judge_fields_as_others_do(loaded: rules.LoadedRules, record: dict[str, Any]) -> None:
+    """Where a record holds nothing else, the verdict is the same."""
+    strict = replace(loaded, strict=True)
+    assert strict.judge(record) == loaded.judge(record)
 
 
 def test_no_field_is_a_length_of_time(tmp_path: Path) -> None:
