@@ -21,7 +21,7 @@ CODES = {  # each with what it says of a rule, a list or a table
     "never-fires": "No record makes the rule fire.",
     "no-owner": "The rule or table is enforced and nobody is named as its owner.",
     "on-unknown": "The rule decides the most severe outcome and does not say what a missing value means.",
-    "out-of-range": "A comparison comes out the same for every value that the field may hold.",
+    "out-of-range": "A comparison, or a part of '||', comes out the same for every value that there may be.",
     "overlap": "Two rules decide the same record where only one may.",
     "row-by-row": "A part of the condition is evaluated record by record.",
     "shadowed": "Wherever the rule would decide, a stronger one does.",

@@ -102,6 +102,14 @@ class Column:
         ]
         return [int(self._possible[start]) for start in sorted(starts)]
 
+    def always(self, cell: Cell) -> bool:
+        """Say whether a cell is sure to hold wherever a record has a value."""
+        if self.variable is None and self.pieces.kind == DOUBLE:
+            return False  # what is worked out may be NaN
+        present = int(np.searchsorted(self._possible, self.pieces.missing))
+        first = next(iter(self.spans(cell)), (0, 0))
+        return 0 < present <= first[1] and first[0] == 0
+
     @cached_property
     def parted(self) -> int:
         """How many of the distinct cells hold on more than one stretch of values."""

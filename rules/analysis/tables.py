@@ -44,6 +44,7 @@ def report_tables(report: Report, *, notes: bool) -> None:
         elif policy in ("first", "priority") and notes:
             _report_settled(report, domain)
         _report_wins(report, domain)
+        _report_idle(report, domain)
         _report_unstated(report, domain)
         if policy in ("unique", "first") and notes:
             _report_gaps(report, domain, asking)
@@ -140,6 +141,29 @@ def _report_wins(report: Report, domain: Domain) -> None:
         rows_ = "a row" if undecided == 1 else f"{undecided:,} rows"
         message = f"whether {rows_} of '{table.id}' can win"
         report.open_at(table.document, (*written.path, "id"), "shadowed", message)
+
+
+def _report_idle(report: Report, domain: Domain) -> None:
+    """Say where comparisons are joined by commas so that every value meets one of them."""
+    table = domain.table
+    idle: list[tuple[int, str, str]] = []
+    for written, column in zip(table.table.inputs, domain.columns, strict=False):
+        for cell, rows in column.pieces.groups.items():
+            if _compares(cell) and column.always(cell):
+                unlike = all(test.how == "!=" for test in cell.tests)
+                idle += [(row, written.name, "not('a', 'b')" if unlike else "[5..7)") for row in rows]
+    for number, (row, name, instead) in enumerate(sorted(idle)[:MOST_SHOWN], start=1):
+        message = f"every value that '{name}' may have meets this cell: a comma means 'or'"
+        hint = f"write {instead} for what must hold together, and - for any value"
+        hint += _and_more(len(idle) - number) if number == MOST_SHOWN else ""
+        placed = table.table.problem(table.document, row, name, 0, message, hint)
+        report.add(placed, "out-of-range", WARNING)
+
+
+def _compares(cell: Cell) -> bool:
+    """Say whether a cell joins several values or comparisons, and not values alone."""
+    tests = [test for test in cell.tests if test.low is not None]
+    return len(tests) > 1 and not cell.negated and any(test.how != "==" for test in tests)
 
 
 def _and_more(rows: int) -> str:
