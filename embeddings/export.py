@@ -21,6 +21,8 @@ OPSET = 18
 IR_VERSION = 9
 ALLOWED = 1e-4
 """Largest difference between the graph's embedding and the network's."""
+FIRST_SUM, ONLY_SUM = "embedding/layer0", "embedding"
+"""What the first layer gives, a sum of what the fields add, in a network of several layers and of one."""
 _ROWS_AT_ONCE = 8_192
 
 

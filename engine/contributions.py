@@ -20,16 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from embeddings.encode import Encoding
 from engine.errors import BundleError
 from engine.margins import Margins
 from engine.references import REFERENCES, References
-
-ROWS_A_CALL = 2_048
-
-Inputs = Mapping[str, np.ndarray]
+from engine.walks import Walks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,88 +41,44 @@ class Contributions:
 
 
 class Explainer:
-    """A graph, its margins and reference rows. Safe to use from several threads: nothing changes."""
+    """A model's scores and the walks to a record. Safe to use from several threads: nothing changes."""
 
     def __init__(
         self,
         encoding: Encoding,
-        session: onnxruntime.InferenceSession,
+        model: bytes,
         scores: Sequence[str],
         margins: Margins,
         references: References,
+        sums: Sequence[str] = (),
     ) -> None:
-        self._encoding, self._session, self._margins = encoding, session, margins
-        self._scores, self._rows = tuple(scores), references.rows
-        self._owners = encoding.owners
-        # The fields of each input, and where the columns of each begin: they stand side by side.
-        self._fields = {name: np.unique(owners, return_index=True) for name, owners in self._owners.items()}
-        # Of each walk: the reference row it starts from, the fields in order, and the turn of each field.
-        self._from = np.tile(np.arange(len(references)), 2)[:, None]
-        self._orders = np.concatenate([references.orders, references.orders[:, ::-1]])
-        self._turns = np.argsort(self._orders, axis=1)
-        self._bases = self._log_odds(self._rows)
-        if len(self._scores) != self._bases.shape[1] or len(references) != len(self._bases):
+        self._encoding, self._names, self._scores = encoding, encoding.names, tuple(scores)
+        self._walks = Walks(model, encoding, margins, references, sums)
+        self._shares = shares_of(len(references), len(references.orders))
+        self._base = self._walks.bases.mean(axis=0).tolist()
+        if len(self._scores) != len(self._base):
             raise BundleError("the margins of the model are not those of its scores", part=REFERENCES)
 
     def explain(self, values: Mapping[str, Any]) -> dict[str, Contributions]:
         """Say what moved each score of one record in normal form; a score that is no number is left out."""
-        own, added = self._added(self._encoding.record(values))
-        base = self._bases.mean(axis=0)
-        names = self._encoding.names
-        found = {}
-        for place, score in enumerate(self._scores):
-            column = added[:, place]
-            if not np.isfinite([own[place], *column]).all():
-                continue
-            strongest = np.argsort(-np.abs(column), kind="stable").tolist()
-            fields = {names[field]: float(column[field]) for field in strongest}
-            found[score] = Contributions(score, float(base[place]), float(own[place]), fields)
-        return found
+        walked = self._walks.to(self._encoding.record(values))
+        # There and back, weighed: (2 · orders, fields, scores) → (fields, scores).
+        added = np.tensordot(np.concatenate([self._shares, self._shares]) / 2, walked.added, 1)
+        strongest = np.argsort(-np.abs(added), axis=0, kind="stable").T.tolist()
+        told = np.isfinite(walked.own) & np.isfinite(added).all(axis=0)
+        return {
+            score: Contributions(
+                score, base, own, {self._names[field]: amounts[field] for field in strongest[place]}
+            )
+            for place, (score, base, own, amounts) in enumerate(
+                zip(self._scores, self._base, walked.own.tolist(), added.T.tolist(), strict=True)
+            )
+            if told[place]
+        }
 
-    def _added(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """A record's inputs → its log-odds `(scores,)` and what each field added, `(fields, scores)`."""
-        # A field that equals the reference row's changes nothing: the row after it is the row before it.
-        changes = self._differs(inputs)[self._from, self._orders]
-        changed = changes.cumsum(axis=1)
-        all_changed = changed[:, -1:]
-        walk, step = np.nonzero(changes & (changed < all_changed))
-        record = np.ones((1, len(self._encoding.names)), bool)
-        taken = np.concatenate([record, self._turns[walk] <= step[:, None]])
-        met = self._log_odds_of(inputs, taken, np.concatenate([[0], self._from[walk, 0]]))
 
-        # Every row met: the reference rows, the record itself, then the rows between, walk by walk.
-        rows = np.concatenate([self._bases, met])
-        record_at = len(self._bases)
-        first = record_at + 1 + np.concatenate([[0], np.cumsum(np.maximum(all_changed[:-1, 0] - 1, 0))])
-        between = first[:, None] + changed - 1
-        at = np.where(changed == 0, self._from, np.where(changed == all_changed, record_at, between))
-        steps = np.diff(rows[np.concatenate([self._from, at], axis=1)], axis=1)
-        by_field = steps[np.arange(len(steps))[:, None], self._turns]
-        return met[0], by_field.mean(axis=0)
-
-    def _differs(self, inputs: Inputs) -> np.ndarray:
-        """Which fields of a record differ from those of each reference row: `(references, fields)` bool."""
-        differs = np.zeros((len(self._bases), len(self._encoding.names)), bool)
-        for name, (fields, first) in self._fields.items():
-            own, others = inputs[name], self._rows[name]
-            unlike = (own != others) & ~((own != own) & (others != others))
-            differs[:, fields] = np.logical_or.reduceat(unlike, first, axis=1)
-        return differs
-
-    def _log_odds_of(self, inputs: Inputs, taken: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Rows with the record's values where `taken` `(n, fields)`, else those of the reference row `start`
-        `(n,)` → `(n, scores)`.
-        """
-        found = []
-        for at in range(0, len(taken), ROWS_A_CALL):
-            mine, whose = taken[at : at + ROWS_A_CALL], start[at : at + ROWS_A_CALL]
-            mixed = {
-                name: np.where(mine[:, owners], inputs[name], self._rows[name][whose])
-                for name, owners in self._owners.items()
-            }
-            found.append(self._log_odds(mixed))
-        return np.concatenate(found)
-
-    def _log_odds(self, inputs: Inputs) -> np.ndarray:
-        """Inputs of n rows → `(n, scores)` float64."""
-        return self._margins.log_odds(self._session.run(self._margins.tensors, dict(inputs)))
+def shares_of(rows: int, orders: int) -> np.ndarray:
+    """What each order counts, `(orders,)`, so that every reference row counts the same."""
+    starts = np.arange(orders) % rows
+    shares: np.ndarray = 1 / (rows * np.bincount(starts, minlength=rows)[starts])
+    return shares

@@ -8,7 +8,7 @@ of this page take the same steps; a row and a record get the same decision, bit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,12 +41,22 @@ def decide_record(
     return decide_values(runtime, values, name, now or datetime.now(UTC))
 
 
-def decide_values(runtime: Runtime, values: dict[str, Any], name: str | None, now: datetime) -> Decision:
-    """Decide a record in normal form; scores and proposal are added to `values`."""
+def decide_values(
+    runtime: Runtime,
+    values: dict[str, Any],
+    name: str | None,
+    now: datetime,
+    scores: Sequence[float | None] | None = None,
+) -> Decision:
+    """Decide a record in normal form; scores and proposal are added to `values`.
+
+    The model is not asked again where its `scores` of the record are known.
+    """
     before = runtime.rules.before(values)
     if before.outcome is not None:
         return _decision(runtime, before.outcome, None, before.decided_by, {}, before, NOTHING, name, now)
-    scores = runtime.model.record(values)
+    if scores is None:
+        scores = runtime.model.record(values)
     values.update(zip(runtime.score_variables, scores, strict=True))
     values["proposed"] = proposed = runtime.policy.propose(values)
     after = runtime.rules.after(values)

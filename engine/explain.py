@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from engine.explanation import Explanation, RuleSeen
 from engine.runtime import Runtime, identity
 from engine.values import EPOCH, MICROSECOND
 from rules.checked_rules import CheckedRule
-from rules.expression import CheckedExpression, Name, walk
+from rules.expression import Name
 from rules.scalar import compile_conditions
 
 __all__ = ["Explanation", "RuleSeen", "explain_record"]
@@ -39,7 +39,7 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
         found = []
         for rule_id in ids:
             rule = runtime.rules.rule(rule_id)
-            without = _without(runtime, rule_id, values, now) if enforced else decision.outcome
+            without = _without(runtime, rule_id, values, decision) if enforced else decision.outcome
             because = "" if enforced else _because(rule, seen, checked.list_entries)
             found.append(replace(_rule_seen(rule, seen, without), because=because))
         return tuple(found)
@@ -78,33 +78,34 @@ def _decided_on(runtime: Runtime, decision: Decision, row: int | None) -> Iterat
         return
     asked_policy = decision.decided_by == POLICY
     if not asked_policy:
-        names = list(_names(runtime.rules.rule(decision.decided_by).condition))
+        names = runtime.rules.rule(decision.decided_by).condition.names
         yield from _scores(names)
         # A rule against what the model proposed was not led by what the model held against the record.
         mildest = decision.proposed == runtime.outcomes[0]
         asked_policy = not mildest and any(name.name == "proposed" for name in names)
     if asked_policy:
         conditions = runtime.policy.conditions
-        if own := list(_scores(_names(conditions[row]))):
+        if own := list(_scores(conditions[row].names)):
             yield from own
         else:
             for condition in conditions[:row]:
-                yield from _scores(_names(condition))
+                yield from _scores(condition.names)
 
 
-def _scores(names: list[Name]) -> Iterator[str]:
+def _scores(names: Iterable[Name]) -> Iterator[str]:
     return (name.name.removeprefix(_SCORES) for name in names if name.name.startswith(_SCORES))
 
 
-def _without(runtime: Runtime, rule_id: str, values: Mapping[str, Any], now: datetime) -> str:
+def _without(runtime: Runtime, rule_id: str, values: Mapping[str, Any], decision: Decision) -> str:
     """Decide again with one rule taken out."""
     other = replace(runtime, rules=runtime.rules.without(rule_id))
-    return decide_values(other, dict(values), None, now).outcome
+    scores = None if decision.proposed is None else list(decision.scores.values())
+    return decide_values(other, dict(values), None, decision.at, scores).outcome
 
 
 def _rule_seen(checked: CheckedRule, seen: Mapping[str, Any], without: str) -> RuleSeen:
     rule = checked.rule
-    types = {name.name: name.type for name in _names(checked.condition)}
+    types = {name.name: name.type for name in checked.condition.names}
     values = {name: _shown(seen.get(name), kind) for name, kind in sorted(types.items())}
     return RuleSeen(
         id=rule.id,
@@ -130,10 +131,6 @@ def _because(checked: CheckedRule, seen: Mapping[str, Any], lists: Mapping[str, 
     if checked.rule.mode == "shadow" or rollout is None:
         return "on trial"
     return f"not in its rollout of {rollout.places / 100:g} % by {rollout.key}"
-
-
-def _names(condition: CheckedExpression) -> list[Name]:
-    return [node for node in walk(condition.node) if isinstance(node, Name)]
 
 
 def _shown(value: Any, kind: str) -> Any:

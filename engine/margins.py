@@ -58,11 +58,6 @@ class Margins:
         margins = tuple(_margin(one) for one in stated)
         return cls(margins, tuple(dict.fromkeys(margin.tensor for margin in margins)))
 
-    @property
-    def inner(self) -> tuple[str, ...]:
-        """Those of `tensors` that a graph does not put out of itself."""
-        return tuple(tensor for tensor in self.tensors if tensor != SCORES)
-
     def log_odds(self, values: Sequence[np.ndarray]) -> np.ndarray:
         """The values of `tensors` for n rows → ln(p / (1 − p)) of every score, `(n, scores)` float64."""
         held = dict(zip(self.tensors, values, strict=True))
@@ -98,15 +93,10 @@ def _of_probabilities(probabilities: np.ndarray) -> np.ndarray:
 
 def _of_logits(logits: np.ndarray) -> np.ndarray:
     """z − ln Σ exp(other z), for each class against all others."""
-    top = logits.argmax(axis=1)[:, None]
-    highest = np.take_along_axis(logits, top, axis=1)
-    powers = np.exp(logits - highest)
-    # The highest is left out of the sum and put back, so that nothing small is lost beside it.
-    np.put_along_axis(powers, top, 0.0, axis=1)
-    below = powers.sum(axis=1, keepdims=True)
-    others = 1.0 + below - powers
-    np.put_along_axis(others, top, np.maximum(below, _TINY), axis=1)
-    odds: np.ndarray = logits - highest - np.log(others)
+    highest = logits.max(axis=1, keepdims=True)
+    # Only what is added up is summed, nothing taken off again: what is small beside the highest stays.
+    others = np.exp(logits - highest) @ (1.0 - np.eye(logits.shape[1]))
+    odds: np.ndarray = logits - highest - np.log(np.maximum(others, _TINY))
     return odds
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from embeddings.encode import Encoding
 from engine.errors import BundleError
 from engine.manifest import ENCODERS, MODEL, read_json
-from engine.onnx_outputs import with_outputs
 from engine.references import REFERENCES, References
 from engine.schema import Schema
 
@@ -41,6 +40,7 @@ class Model:
         "classifiers",
         "references",
         "scores",
+        "sums",
     )
 
     def __init__(
@@ -49,6 +49,7 @@ class Model:
         self._encoding, self._session, self._pad = encoding, session, pad
         self.scores = tuple(scores)
         self.classifiers: tuple[Mapping[str, Any], ...] = ()
+        self.sums: tuple[str, ...] = ()
         self.references: References | None = None
         self._graph = b""
         self._explainer: Explainer | None = None
@@ -63,6 +64,9 @@ class Model:
         classifiers = described.get("classifiers", [])
         if not isinstance(classifiers, list) or not all(isinstance(one, dict) for one in classifiers):
             raise BundleError("states no list of classifiers", part=SCORES)
+        sums = described.get("sums", [])
+        if not isinstance(sums, list) or not all(isinstance(name, str) for name in sums):
+            raise BundleError("states no list of sums", part=SCORES)
         try:
             encoding = Encoding.from_json(read_json(parts[ENCODING], ENCODING), encoder_files(parts))
             encoding.check_models()
@@ -71,7 +75,7 @@ class Model:
         except ValueError as error:
             raise BundleError(str(error), part=ENCODING) from None
         model = cls(encoding, open_session(parts[MODEL]), scores, pad=bool(described.get("pad_single_rows")))
-        model.classifiers = tuple(classifiers)
+        model.classifiers, model.sums = tuple(classifiers), tuple(sums)
         if REFERENCES in parts:
             model.references = References.from_json(read_json(parts[REFERENCES], REFERENCES), encoding)
             model._graph = parts[MODEL]
@@ -102,15 +106,16 @@ class Model:
     def explainer(self) -> Explainer | None:
         """What says which fields moved a score; None where the bundle keeps no reference rows.
 
-        It is made when first asked for: a graph of its own, with the margins put out. Raises BundleError.
+        It is made when first asked for: sessions of its own, with the margins put out. Raises BundleError.
         """
         if self._explainer is None and self.references is not None:
             from engine.contributions import Explainer
             from engine.margins import Margins
 
             margins = Margins.of(self.classifiers, self.scores)
-            session = open_session(with_outputs(self._graph, margins.inner))
-            self._explainer = Explainer(self._encoding, session, self.scores, margins, self.references)
+            self._explainer = Explainer(
+                self._encoding, self._graph, self.scores, margins, self.references, self.sums
+            )
         return self._explainer
 
     def _try(self, schema: Schema) -> None:

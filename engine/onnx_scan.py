@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.protobuf import fields
+
 # Where tensors can be, by message: field number → what the field holds.
 _TENSORS: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -38,7 +40,7 @@ def _findings(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if depth > _DEPTH_MOST:
         raise ValueError("nested too deeply")
     within = _TENSORS.get(kind, {})
-    for number, content in _fields(message):
+    for number, content in fields(message):
         if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and content != 0)):
             yield EXTERNAL
         if kind == "attribute" and within.get(number) == "graph":
@@ -46,38 +48,3 @@ def _findings(message: memoryview, kind: str, depth: int) -> Iterator[str]:
         nested = within.get(number)
         if nested is not None and isinstance(content, memoryview):
             yield from _findings(content, nested, depth + 1)
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Walk the fields of one message: numbers as int, everything with a length as bytes."""
-    at, end = 0, len(message)
-    while at < end:
-        key, at = _varint(message, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire == 2:
-            size, at = _varint(message, at)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError("not a protobuf message")
-        if size > end - at:
-            raise ValueError("the message is cut off")
-        yield number, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(message) or shift > 63:
-            raise ValueError("not a protobuf message")
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7

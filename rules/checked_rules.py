@@ -100,9 +100,8 @@ class CheckedRules:
 
     def rule(self, rule_id: str) -> CheckedRule:
         """Give a rule, or a row of a table as one, by its id. Raises KeyError."""
-        for rule in self.rules:
-            if rule.id == rule_id:
-                return rule
+        if rule_id in self._by_id:
+            return self._by_id[rule_id]
         for table in self.tables:
             if rule_id in table.places:
                 row = table.places[rule_id]
@@ -117,6 +116,10 @@ class CheckedRules:
                     key=table.key,
                 )
         raise KeyError(rule_id)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, CheckedRule]:
+        return {rule.id: rule for rule in self.rules}
 
     def without(self, rule_id: str) -> CheckedRules:
         """Give the same rules without one of them, or without that row of a table."""

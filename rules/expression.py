@@ -142,6 +142,11 @@ class CheckedExpression:
 
         return encode(self.node) if self.encoded is None else self.encoded
 
+    @cached_property
+    def names(self) -> tuple[Name, ...]:
+        """The names that it reads, each as often as it stands there, in the order of the text."""
+        return tuple(node for node in walk(self.node) if isinstance(node, Name))
+
 
 def children(node: Node) -> tuple[Node, ...]:
     """Give the nodes directly below."""

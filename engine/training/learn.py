@@ -35,7 +35,7 @@ from engine.training.choose import (
     run_candidates,
 )
 from engine.training.fuse import fuse
-from engine.training.margins import margins_of
+from engine.training.margins import margins_of, sums_of
 from engine.training.references import reference_part
 from engine.training.reuse import canonical_json
 from engine.training.rows import Labelled
@@ -149,7 +149,7 @@ def learn(
         {
             MODEL: model,
             ENCODING: canonical_json(embedded.encoding.to_json()),
-            SCORES: canonical_json(_scores(project, choices, pad)),
+            SCORES: canonical_json(_scores(project, choices, model, pad)),
             **references,
             **{ENCODERS + name: data for name, data in embedded.encoding.files().items()},
         },
@@ -335,12 +335,11 @@ def _classes(project: Project, classifier: str) -> int:
     return len(class_names(project.labels[project.classifiers[classifier].label]))
 
 
-def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[str, Any]:
+def _scores(project: Project, choices: Mapping[str, Choice], model: bytes, pad: bool) -> dict[str, Any]:
     """What model/scores.json says: the columns of the graph's output, and what stands behind each."""
     described = []
-    margins = margins_of(
-        [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
-    )
+    heads = [choice.chosen.head(name, _classes(project, name)) for name, choice in choices.items()]
+    margins = margins_of(heads)
     for name, choice in choices.items():
         spec = project.classifiers[name]
         label: Label = project.labels[spec.label]
@@ -354,7 +353,12 @@ def _scores(project: Project, choices: Mapping[str, Choice], pad: bool) -> dict[
                 "margins": margins[name].to_json(),
             }
         )
-    return {"scores": list(project.scores), "classifiers": described, "pad_single_rows": pad}
+    return {
+        "scores": list(project.scores),
+        "classifiers": described,
+        "sums": sums_of(model, heads),
+        "pad_single_rows": pad,
+    }
 
 
 def _embedding_report(body: Body, difference: float) -> dict[str, Any]:

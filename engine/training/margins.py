@@ -1,9 +1,14 @@
-"""Where `fuse` puts the margins of each head: what stands in the graph just before it is squashed."""
+"""Where `fuse` puts the margins of each head, what stands in the graph just before it is squashed; and which
+of its tensors are sums of what the fields add.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import onnx
+
+from embeddings.export import FIRST_SUM, ONLY_SUM
 from engine.margins import LOG_ODDS, LOGITS, PROBABILITIES, Margin
 from engine.training.fuse import Head
 
@@ -24,3 +29,11 @@ def margins_of(heads: Sequence[Head]) -> dict[str, Margin]:
             tensor = f"head.{head.name}.logits.sum"
         found[head.name] = Margin(tensor, first, head.scores, scale)
     return found
+
+
+def sums_of(model: bytes, heads: Sequence[Head]) -> list[str]:
+    """Give the tensors of a fused graph that are sums over its fields, before anything bends them."""
+    made = {name for node in onnx.load_model_from_string(model).graph.node for name in node.output}
+    first = FIRST_SUM if FIRST_SUM in made else ONLY_SUM
+    linear = [f"head.{head.name}.logits" for head in heads if head.exported.raw is not None]
+    return [name for name in (first, *linear) if name in made]

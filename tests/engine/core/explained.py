@@ -18,7 +18,7 @@ from engine.bundle import Bundle
 from engine.contributions import Explainer
 from engine.margins import Margins
 from engine.model import open_session
-from engine.onnx_outputs import with_outputs
+from engine.onnx_part import part_of
 from engine.references import REFERENCES, References
 from engine.runtime import Runtime
 from tests.engine.core.tiny import bundle, encoding, normal_table
@@ -60,11 +60,12 @@ def in_all_orders(rows: Sequence[Sequence[float]], fields: int) -> References:
     return References({"numeric": held}, np.tile(orders, (len(rows), 1)))
 
 
-def explainer(graph: bytes, held: References, encoded: Encoding = FOUR) -> Explainer:
+def explainer(
+    graph: bytes, held: References, encoded: Encoding = FOUR, sums: Sequence[str] = ()
+) -> Explainer:
     """Explain a graph of one score whose margin is the tensor `margin`."""
     stated = {"scores": ["s"], "margins": {"tensor": "margin", "first": 0, "scale": "log-odds"}}
-    session = open_session(with_outputs(graph, ["margin"]))
-    return Explainer(encoded, session, ["s"], Margins.of([stated], ["s"]), held)
+    return Explainer(encoded, graph, ["s"], Margins.of([stated], ["s"]), held, sums)
 
 
 def tangled(seed: int = 0, *, without: int | None = None) -> bytes:
@@ -84,6 +85,29 @@ def tangled(seed: int = 0, *, without: int | None = None) -> bytes:
     return _graph(nodes, {"zero": np.zeros(()), "first": first, "second": second})
 
 
+def beside(seed: int = 0, *, linear: bool = False) -> bytes:
+    """The same network with a · b beside it, which reads the inputs past `hidden`; or all four added up."""
+    draw = np.random.default_rng(seed)
+    held = {"zero": np.zeros(()), "first": draw.normal(size=(4, 16)), "second": draw.normal(size=(16, 1))}
+    held |= {"ones": np.ones((4, 1)), "a": np.eye(4)[:, :1], "b": np.eye(4)[:, 1:2]}
+    known = [("IsNaN", ["numeric"], "missing"), ("Where", ["missing", "zero", "numeric"], "known")]
+    squash = ("Sigmoid", ["margin"], "scores")
+    if linear:
+        return _graph([*known, ("MatMul", ["known", "ones"], "margin"), squash], held)
+    nodes = [
+        *known,
+        ("MatMul", ["known", "first"], "hidden"),
+        ("Relu", ["hidden"], "active"),
+        ("MatMul", ["active", "second"], "deep"),
+        ("MatMul", ["known", "a"], "left"),
+        ("MatMul", ["known", "b"], "right"),
+        ("Mul", ["left", "right"], "both"),
+        ("Add", ["deep", "both"], "margin"),
+        squash,
+    ]
+    return _graph(nodes, held)
+
+
 def products() -> bytes:
     """a · b + c · d: fields that act in pairs."""
     places = {"left": [[1, 0], [0, 0], [0, 1], [0, 0]], "right": [[0, 0], [1, 0], [0, 0], [0, 1]]}
@@ -99,7 +123,7 @@ def products() -> bytes:
 
 def exactly(graph: bytes, record: Sequence[float], rows: Sequence[Sequence[float]]) -> list[float]:
     """Shapley values by their definition: Σ over sets S without i of |S|! (n − |S| − 1)! / n! · gain."""
-    session = open_session(with_outputs(graph, ["margin"]))
+    session = open_session(part_of(graph, ["margin"])[0])
     n = len(record)
 
     def worth(taken: int) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from engine.errors import InputError
@@ -93,6 +94,30 @@ def test_class_scores_of_a_row_sum_to_one() -> None:
         Model.open(bundle.parts, project.schema).record({f.name: None for f in project.schema.fields})
     )
     assert rows[1:].sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_fitted_bundle_states_its_sums_and_is_explained_alike_without_them(tmp_path: Path) -> None:
+    """The first layer, and the margins of a baseline: by them a field adds what it adds by all."""
+    project = write_project(tmp_path, text=PROJECT.replace("epochs: 4", "epochs: 20"))
+    table = small_table(3_000)
+    crossed = pc.multiply(pc.fill_null(table["weight"], 0.0), pc.subtract(table["stops"], 4.5))
+    lost = pc.if_else(pc.greater(crossed, 0.0), "yes", "no")
+    table = table.set_column(table.schema.get_field_index("was_lost"), "was_lost", lost)
+    parts = fit(project, table, now=NOW).parts
+    model, whole = Model.open(parts, project.schema), Model.open(parts, project.schema)
+    assert [one["kind"] for one in model.classifiers] == ["logistic", "raw-logistic"]
+    assert model.sums == ("embedding/layer0", "head.size.logits")
+    whole.sums = ()
+    by_sums, by_all = model.explainer(), whole.explainer()
+    assert by_sums is not None
+    assert by_all is not None
+    for row in small_table(20, 9).to_pylist():
+        values = project.schema.read(row)
+        found, expected = by_sums.explain(values), by_all.explain(values)
+        for score in model.scores:
+            assert found[score].log_odds == pytest.approx(expected[score].log_odds, abs=1e-4)
+            for name, added in expected[score].fields.items():
+                assert found[score].fields[name] == pytest.approx(added, abs=1e-4)
 
 
 SCRIPT = """

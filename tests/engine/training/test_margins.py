@@ -7,7 +7,7 @@ import pytest
 
 from engine.margins import LEAST, Margins
 from engine.model import open_session
-from engine.onnx_outputs import with_outputs
+from engine.onnx_part import part_of
 from engine.training.calibrate import Calibration
 from engine.training.classifiers import KINDS, fit_kind, importance
 from engine.training.export import export, passthrough
@@ -67,7 +67,6 @@ def both(heads: list[Head]) -> tuple[np.ndarray, np.ndarray]:
         for one in heads
     ]
     margins = Margins.of(stated, [name for one in stated for name in one["scores"]])
-    session = open_session(with_outputs(model, margins.inner))
-    return margins.log_odds(session.run(margins.tensors, {"given": rows})), session.run(
-        ["scores"], {"given": rows}
-    )[0]
+    part, _ = part_of(model, margins.tensors)
+    log_odds = margins.log_odds(open_session(part).run(margins.tensors, {"given": rows}))
+    return log_odds, open_session(model).run(["scores"], {"given": rows})[0]
