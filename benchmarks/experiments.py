@@ -43,6 +43,8 @@ def run(*, quick: bool) -> list[Figure]:
             figure(f"race, {name}: best dropped", raced.dropped, "", target="<= 0.05"),
             figure(f"race, {name}: best dropped, near equals too", raced.dropped_at_all, ""),
             figure(f"race, {name}: risk stated", raced.stated, ""),
+            figure(f"race, {name}: another than the best picked", raced.missed, ""),
+            figure(f"the same, {name}: after all in full", raced.missed_in_full, ""),
         ]
     return figures
 

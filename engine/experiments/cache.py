@@ -25,7 +25,7 @@ from engine.training.reuse import canonical_json
 
 CACHE = Path(".tandem") / "cache"
 """Where a project keeps it."""
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 4 * 2**30
 ABANDONED_S = 3_600
 SUFFIX = ".npz"

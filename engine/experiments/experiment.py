@@ -383,7 +383,7 @@ def _rungs(sweep: Sweep, project: Project, prepared: Prepared) -> tuple[Rung, ..
         return (WHOLE,)
     strata = next(iter(prepared.rows.codes.values()))
     found = []
-    for rung in rungs_for(len(prepared.parts.train), sweep.race.rungs):
+    for rung in rungs_for(len(prepared.parts.train), project.embedding.epochs, sweep.race.rungs):
         rows = thinned(prepared.parts, rung.rows, strata, project.split.seed).train
         counts = [
             np.bincount(codes[rows][codes[rows] != MISSING], minlength=len(class_names(project.labels[name])))

@@ -46,18 +46,20 @@ def judge(
 
     label: whose classifiers count for log-loss and AUC; all of them, equally, where None.
 
-    Log-loss is of calibrations fitted without the row and goes by the label's weights; AUC is of margins, and
-    of rows alike. Value is of the decisions that the bundle makes of these rows, which its calibration has
-    seen.
+    Log-loss is of calibrations fitted without the row, AUC of margins; both go by the label's weights. Value
+    is of the decisions that the bundle makes of these rows, which its calibration has seen; a decision is not
+    of one label, and counts once.
     """
     counted = [
-        (one, _counting(validation, spec.label), len(class_names(project.labels[spec.label])))
+        (chosen[name], spec.label, _counting(validation, spec.label))
         for name, spec in project.classifiers.items()
-        for one in [chosen[name]]
         if label in (None, spec.label)
     ]
-    rows = {"log_loss": _mean([_spread(one.losses, codes != MISSING) for one, codes, _ in counted])}
-    areas = [_areas(one.margins, codes, classes) for one, codes, classes in counted]
+    rows = {"log_loss": _mean([_spread(one.losses, codes != MISSING) for one, _, codes in counted])}
+    areas = [
+        _areas(one.margins, codes, len(class_names(project.labels[name])), validation.weights.get(name))
+        for one, name, codes in counted
+    ]
     if all(area is not None for area in areas):
         rows["auc"] = _mean([area for area in areas if area is not None])
     way, _ = together(runtime, validation.fields)
@@ -89,8 +91,10 @@ def _spread(values: Floats, known: np.ndarray) -> Floats:
     return spread
 
 
-def _areas(margins: Floats, codes: np.ndarray, classes: int) -> Floats | None:
+def _areas(margins: Floats, codes: np.ndarray, classes: int, weights: Floats | None = None) -> Floats | None:
     """Each row's share in the AUC, of several classes the mean of one against the rest: `(n,)` float64.
+
+    `margins` are of the rows with a label alone; `weights` `(n,)` say how much a row counts.
 
     DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver
     operating characteristic curves", section 2: a positive row's is the share of negatives below it, a
@@ -98,6 +102,7 @@ def _areas(margins: Floats, codes: np.ndarray, classes: int) -> Floats | None:
     """
     known = codes != MISSING
     labelled = codes[known]
+    counts = np.ones(len(labelled)) if weights is None else weights[known]
     leaning = [(margins[:, 0], labelled == 1)] if classes == 2 else [
         (margins[:, code], labelled == code) for code in range(classes)
     ]  # fmt: skip
@@ -105,23 +110,24 @@ def _areas(margins: Floats, codes: np.ndarray, classes: int) -> Floats | None:
     for scores, positive in leaning:
         if positive.all() or not positive.any():
             return None
-        parts.append(_area(scores, positive))
+        parts.append(_area(scores, positive, counts))
     return _spread(_mean(parts), known)
 
 
-def _area(scores: Floats, positive: np.ndarray) -> Floats:
+def _area(scores: Floats, positive: np.ndarray, counts: Floats) -> Floats:
     """Shares of one class against the rest, whose mean is the AUC: `(n,)` float64, `(n,)` bool → `(n,)`."""
-    above, below = np.sort(scores[positive]), np.sort(scores[~positive])
     share = np.empty(len(scores))
-    share[positive] = _below(below, scores[positive])
-    share[~positive] = 1.0 - _below(above, scores[~positive])
-    area = share[positive].mean()
-    weight = np.where(positive, len(scores) / positive.sum(), len(scores) / (~positive).sum())
-    return np.asarray(area + (share - area) * weight)
+    share[positive] = _below(scores[~positive], counts[~positive], scores[positive])
+    share[~positive] = 1.0 - _below(scores[positive], counts[positive], scores[~positive])
+    area = np.average(share[positive], weights=counts[positive])
+    own = np.where(positive, counts[positive].sum(), counts[~positive].sum())
+    return np.asarray(area + (share - area) * counts * (len(scores) / own))
 
 
-def _below(ordered: Floats, scores: Floats) -> Floats:
-    """Share of the ordered values that are below each score, ties counting half."""
-    lower = np.searchsorted(ordered, scores, "left")
-    upper = np.searchsorted(ordered, scores, "right")
-    return (lower + upper) / (2 * len(ordered))
+def _below(values: Floats, counts: Floats, scores: Floats) -> Floats:
+    """Share of the values, by what they count, that are below each score, ties counting half."""
+    order = np.argsort(values, kind="stable")
+    ordered, up_to = values[order], np.append(0.0, np.cumsum(counts[order]))
+    lower = up_to[np.searchsorted(ordered, scores, "left")]
+    upper = up_to[np.searchsorted(ordered, scores, "right")]
+    return np.asarray((lower + upper) / (2 * up_to[-1]))

@@ -1,9 +1,10 @@
 """Which variants go on to more rows: those that may yet be the best, at a stated risk of dropping it.
 
-What a variant's loss will be on all rows is not known from a part of them. Two things stand between: the
-validation rows are a sample, and another part of the training rows would have given another network. The
-first is known from the rows' own losses. The second was measured on public tables (docs/experiments.md): with
-each doubling of the rows, a difference between two variants walks by `WALK` of its rows' deviation.
+What a variant's loss will be on all rows is not known from a part of them. Three things stand between. On few
+rows variants lie further apart than on many, by `WIDENING` for each time that the rows are still to double.
+The validation rows are a sample, which is known from the rows' own losses. And another seed, or another part
+of the training rows, would have given another network: each moves a difference between two variants by `WALK`
+of its rows' deviation. The two constants were measured on public tables (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 WALK = 0.03
+WIDENING = 0.15
 DRAWS = 8_000
 GROWTH = 3
-LEAST_ROWS = 500
-LEAST_EPOCHS = 1 / 8
+LEAST_ROWS = 1_000
+LARGEST_PART = 1 / 2
+EARLY_EPOCHS = 1 / 8
+LEAST_EPOCHS = 5
 USUAL_STOP = 3 / 8
 SMALLEST_SHARE = 0.2
 
@@ -43,6 +47,11 @@ class Rung:
         """How often its rows double until they are all."""
         return -math.log2(self.rows)
 
+    @property
+    def stretch(self) -> float:
+        """How much further apart variants lie than they will on all rows."""
+        return 1 + WIDENING * self.doublings
+
 
 WHOLE = Rung(1.0, 1.0)
 
@@ -60,13 +69,16 @@ class Dropped:
     tolerance: float
 
 
-def rungs_for(rows: int, count: int) -> tuple[Rung, ...]:
+def rungs_for(rows: int, epochs: int, count: int) -> tuple[Rung, ...]:
     """Give up to `count` rungs for so many training rows, each of three times the rows of the one before.
 
-    Epochs grow alike, from an eighth on. A rung of fewer than 500 rows would tell nothing and is left out.
+    The first has at least 1,000 rows, for fewer tell nothing, and the last but one at most half of them. All
+    but the last have an eighth of the epochs, and no fewer than five: more of them told no more.
     """
-    shares = [GROWTH**-back for back in range(count - 1, 0, -1)]
-    return (*(Rung(one, max(LEAST_EPOCHS, one)) for one in shares if one * rows >= LEAST_ROWS), WHOLE)
+    first = max(GROWTH ** (1 - count), LEAST_ROWS / rows)
+    shares = [first * GROWTH**step for step in range(count - 1)]
+    early = min(1.0, max(EARLY_EPOCHS, LEAST_EPOCHS / epochs))
+    return (*(Rung(one, early) for one in shares if one <= LARGEST_PART), WHOLE)
 
 
 def drop(
@@ -82,25 +94,22 @@ def drop(
     What the losses will be is drawn 8,000 times, around what they are, as normal variables with the
     covariance of the rows' own losses; the risk is the share of draws in which it went wrong.
     """
-    means = losses.mean(axis=1)
-    order = np.argsort(means, kind="stable")
-    losses, means = losses[order], means[order]
+    order = np.argsort(losses.mean(axis=1), kind="stable")
+    losses = losses[order]
     gap = _tolerance(losses, seeds) if tolerance is None else tolerance
-    risks = _risks(losses, means, _error(rung, losses.shape[1], seeds), gap)
+    risks = _risks(losses, rung, gap, seeds)
     allowed = np.flatnonzero(risks <= allowance)
-    kept = int(allowed[0]) + 1 if len(allowed) else len(means)
-    risk = float(risks[kept - 1]) if kept < len(means) else 0.0
+    kept = int(allowed[0]) + 1 if len(allowed) else len(losses)
+    risk = float(risks[kept - 1]) if kept < len(losses) else 0.0
     return Dropped(tuple(order[:kept].tolist()), tuple(order[kept:].tolist()), risk, gap)
 
 
 def risk_of_keeping(losses: np.ndarray, rung: Rung, kept: int, tolerance: float, seeds: int = 1) -> float:
     """The risk of keeping only the `kept` best, whatever the evidence says."""
-    means = losses.mean(axis=1)
-    order = np.argsort(means, kind="stable")
-    if kept >= len(means):
+    order = np.argsort(losses.mean(axis=1), kind="stable")
+    if kept >= len(order):
         return 0.0
-    error = _error(rung, losses.shape[1], seeds)
-    return float(_risks(losses[order], means[order], error, tolerance)[kept - 1])
+    return float(_risks(losses[order], rung, tolerance, seeds)[kept - 1])
 
 
 def _tolerance(losses: np.ndarray, seeds: int) -> float:
@@ -112,17 +121,25 @@ def _tolerance(losses: np.ndarray, seeds: int) -> float:
 
 
 def _error(rung: Rung, rows: int, seeds: int) -> float:
-    """Standard error of a difference, in deviations of the rows' differences."""
-    return math.sqrt(1 / rows + WALK**2 * (1 + rung.doublings) / seeds)
+    """Standard error of a difference on all rows, in deviations of the rows' differences.
+
+    What a part of the rows has of its own is the same for all seeds on it.
+    """
+    part = 0.0 if rung.whole else WALK**2
+    return math.sqrt(1 / (rows * rung.stretch**2) + part + WALK**2 / seeds)
 
 
-def _risks(losses: np.ndarray, means: np.ndarray, error: float, gap: float) -> np.ndarray:
-    """By how many are kept, from 1 on: the chance that one of the others is better by more than `gap`."""
-    count = len(means)
+def _risks(losses: np.ndarray, rung: Rung, gap: float, seeds: int) -> np.ndarray:
+    """By how many are kept, from 1 on: the chance that one of the others is better by more than `gap`.
+
+    Losses ascend.
+    """
+    count = len(losses)
     if count < 2:
         return np.zeros(count)
+    means = losses.mean(axis=1) / rung.stretch
     spread = losses - losses.mean(axis=0)  # what all variants share of a row's loss tells none from another
-    noise = np.cov(spread) * error**2
+    noise = np.cov(spread) * _error(rung, losses.shape[1], seeds) ** 2
     random = np.random.default_rng(0)
     drawn = _drawn(random, *_believed(means, noise))
     # One in as many as there are belongs to no such family, and is believed as it was seen.

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from engine.experiments.cache import MOST_BYTES
-from engine.experiments.race import DRAWS, LEAST_ROWS, WALK
+from engine.experiments.race import DRAWS, LEAST_EPOCHS, LEAST_ROWS, WALK, WIDENING
 from engine.experiments.sweep import KEYS, read_sweep
 from rules.reader import read_yaml
 
@@ -27,7 +27,10 @@ def test_every_key_is_on_the_page() -> None:
 
 def test_the_constants_of_the_race_are_on_the_page() -> None:
     """As the code has them."""
-    assert f"{WALK}² · (1 + doublings" in PAGE
+    assert f"{WALK}² for the part" in PAGE
+    assert f"by {WIDENING:.0%} for" in PAGE.replace("15 %", "15%")
     assert f"{DRAWS:,} times" in PAGE
-    assert f"fewer than {LEAST_ROWS} rows" in PAGE
+    assert f"fewer than {LEAST_ROWS:,} rows they begin" in PAGE
+    assert LEAST_EPOCHS == 5
+    assert "an eighth of the epochs, at least five" in PAGE
     assert f"keeps to {MOST_BYTES // 2**30} GiB" in PAGE

@@ -82,7 +82,7 @@ def test_a_race_drops_the_weak_and_the_rest_runs_in_full(tmp_path: Path) -> None
     """A network that learns nothing is far behind on a third of the rows."""
     sweep = "vary: {embedding.learning_rate: [0.01, 0.000001]}\n"
     text = QUICK.replace("[logistic, naive-bayes]", "[logistic]").replace("epochs: 2", "epochs: 6")
-    path = write_sweep(tmp_path, sweep, text=text, rows=3_000)
+    path = write_sweep(tmp_path, sweep, text=text, rows=6_000)
     outcome = run(path)
     assert [heat.rung.whole for heat in outcome.heats] == [False, True]
     assert outcome.risk <= 0.05
@@ -104,7 +104,7 @@ def test_a_budget_drops_without_evidence_and_says_so(tmp_path: Path) -> None:
 def test_minutes_too_few_for_one_run_are_refused(tmp_path: Path) -> None:
     """After the first rung, with what is needed; what ran is kept."""
     sweep = "vary: {embedding.width: [2, 4]}\nbudget: {minutes: 0.000001}\n"
-    path = write_sweep(tmp_path, sweep, rows=3_000)
+    path = write_sweep(tmp_path, sweep, rows=6_000)
     with pytest.raises(InputError, match=r"a budget of 1e-06 minutes is too small for one run: .* give"):
         run(path)
     assert list((tmp_path / "experiments" / "sweep" / "trials").glob("*.npz"))

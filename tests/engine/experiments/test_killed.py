@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.engine.experiments.small_sweep import run
 run(Path(sys.argv[1]))
 """
-ROWS = 3_000
+ROWS = 6_000
 
 
 def finished(folder: Path) -> int:

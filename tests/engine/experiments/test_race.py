@@ -77,12 +77,31 @@ def test_the_risk_never_exceeds_the_allowance(means: list[float], allowance: flo
 
 @pytest.mark.parametrize(
     ("rows", "count", "shares"),
-    [(50_000, 4, [1 / 27, 1 / 9, 1 / 3, 1]), (8_000, 4, [1 / 9, 1 / 3, 1]), (900, 4, [1]), (50_000, 1, [1])],
+    [
+        (50_000, 4, [1 / 27, 1 / 9, 1 / 3, 1]),
+        (8_000, 4, [1 / 8, 3 / 8, 1]),
+        (4_000, 4, [1 / 4, 1]),
+        (1_900, 4, [1]),
+        (50_000, 1, [1]),
+    ],
 )
 def test_a_rung_has_rows_enough_to_tell(rows: int, count: int, shares: list[float]) -> None:
-    """Each has three times the rows of the one before; none has fewer than 500."""
-    rungs = rungs_for(rows, count)
+    """Each has three times the rows of the one before; the first has 1,000, the last but one at most half."""
+    rungs = rungs_for(rows, 40, count)
     assert [rung.rows for rung in rungs] == pytest.approx(shares)
     assert rungs[-1] == WHOLE
     assert WHOLE.whole
     assert WHOLE.cost == 1.0
+
+
+@pytest.mark.parametrize(("epochs", "early"), [(80, 10), (40, 5), (20, 5), (3, 3)])
+def test_a_part_is_learned_in_few_epochs(epochs: int, early: int) -> None:
+    """An eighth, but no fewer than five where there are as many."""
+    first, *_ = rungs_for(50_000, epochs, 4)
+    assert first.epochs * epochs == pytest.approx(early)
+
+
+def test_variants_lie_closer_on_more_rows() -> None:
+    """By 15 % less for each doubling, until there is nothing left to double."""
+    assert EARLY.stretch == pytest.approx(1 + 0.15 * np.log2(9))
+    assert EARLY.stretch > Rung(1 / 3, 1 / 8).stretch > WHOLE.stretch == 1.0
