@@ -3,26 +3,22 @@
 Normal form: mixed int and double operands of an ordering, of arithmetic and of a ternary are widened to
 double (the runtime has no mixed arithmetic), a timestamp('…') or duration('…') is a literal, a short loop
 over a written list is unrolled, and what the operator table does not name is `Foreign`. Types are worked out
-anew from the leaves; the message is believed only of a foreign part, whose result is looked at again.
+anew from the leaves, of a call in `rules.calls`; the message is believed only of a foreign part, whose result
+is looked at again.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from rules.calls import WHY, Trouble, Unfit, balanced, call_node
 from rules.encoding import LOOPS, NOT_FALSE
 from rules.expression import (
     BOOL,
     CIDR,
-    DOUBLE,
-    DURATION,
-    INT,
     LIST,
     NULL,
     STRING,
-    TIMESTAMP,
     TYPES,
     Call,
     Element,
@@ -34,25 +30,14 @@ from rules.expression import (
     Quantifier,
 )
 from rules.foreign import FUNCTIONS, LIST_ELEMENTS, RESULTS, foreign, inputs, normal, plain
-from rules.functions import ROWS
-from rules.functions.clock import parse_timestamp
-from rules.functions.span import LONGEST, SHORTEST, parse_duration
-from rules.functions.table import Function
 from rules.functions.text import bad_pattern
-from rules.functions.zone import bad_zone, is_plain_zone
 from rules.limits import too_much
 from rules.tree import Parsed, Tree, walk
 
-BY_CALL = {(row.name, row.member, row.arguments): row for row in ROWS}
 FAILED = Literal("failed", None)
 MAX_UNROLLED = 2_000
 """Nodes that a loop over a written list may be unrolled to, loops within it and all."""
 
-_FINE = re.compile(r"(\.[0-9]{6})[0-9]{1,3}(?=[Z+-])")
-_LOGIC = {"_&&_": "logical_and", "_||_": "logical_or", "!_": "logical_not"}
-_EQUALITY = {"_==_": "equals", "_!=_": "not_equals"}
-_EXTREMES = ("math.@max", "math.@min")
-_NUMBERS = {INT, DOUBLE}
 _MESSAGES = frozenset(
     f"google.protobuf.{name}"
     for name in (
@@ -61,25 +46,6 @@ _MESSAGES = frozenset(
     )
 )
 _GROWING = ("replace", "join", "format", "strings.quote")
-_WHY = {"list": "a list as a value", "struct": "a map", "select": "a selection from a map"}
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What cannot be used, at an offset in the text."""
-
-    offset: int
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A part that the evaluators lack and whose result they cannot hold either: where, and why."""
-
-    offset: int
-    why: str
-    type: str = ""
 
 
 Built = Node | Unfit
@@ -133,7 +99,7 @@ class Builder:
             case "loop":
                 return self._loop(tree, offset)
             case "select" | "struct":
-                return self._part(tree, Unfit(offset, _WHY[tree.kind]))
+                return self._part(tree, Unfit(offset, WHY[tree.kind]))
         return self._trouble(offset, f"{tree.value} is no part of a flat record")
 
     def _name(self, tree: Tree, offset: int) -> Built:
@@ -167,136 +133,10 @@ class Builder:
         if len(nodes) < len(arguments):
             unfit = next(argument for argument in arguments if isinstance(argument, Unfit))
             return self._part(tree, unfit)
-        built = self._native(tree, tuple(nodes), offset)
+        built = call_node(tree, tuple(nodes), offset)
+        if isinstance(built, Trouble):
+            return self._note(built)
         return self._part(tree, built) if isinstance(built, Unfit) else built
-
-    def _native(self, tree: Tree, arguments: tuple[Node, ...], offset: int) -> Built:
-        """Build a call all of whose arguments are nodes."""
-        if tree.value in ("@in", "in_ranges") and len(arguments) == 2:
-            return self._membership(arguments[0], arguments[1], offset)
-        if tree.value in _EXTREMES and len(arguments) == 1 and isinstance(arguments[0], ListLiteral):
-            return self._extreme(tree, arguments[0].elements, offset)
-        for argument in arguments:
-            if argument.type == LIST:
-                return Unfit(argument.offset, _WHY["list"])
-        types = tuple(argument.type for argument in arguments)
-        if (
-            tree.value in _LOGIC
-            and set(types) <= {BOOL, NULL}
-            and len(types) == (1 if tree.value == "!_" else 2)
-        ):
-            return Call(_LOGIC[tree.value], arguments, BOOL, offset)
-        if tree.value in _EQUALITY and len(types) == 2 and _comparable(*types):
-            left, right = _alike(*arguments)
-            return Call(_EQUALITY[tree.value], (left, right), BOOL, offset)
-        if tree.value == "_?_:_" and len(types) == 3:
-            return self._conditional(arguments[0], arguments[1], arguments[2], offset)
-        if tree.value in (TIMESTAMP, DURATION) and types == (STRING,):
-            return self._written(tree.value, arguments[0], offset)
-        return self._function(tree, arguments, offset)
-
-    def _function(self, tree: Tree, arguments: tuple[Node, ...], offset: int) -> Built:
-        types = tuple(argument.type for argument in arguments)
-        row = BY_CALL.get((tree.value, tree.member, types))
-        if row is None:
-            arguments = tuple(widen(argument) for argument in arguments)
-            row = BY_CALL.get((tree.value, tree.member, tuple(argument.type for argument in arguments)))
-        if row is None:
-            what = f"{spoken(tree.value)}()" if tree.value.isalpha() else f"'{spoken(tree.value)}'"
-            return Unfit(offset, f"{what} on ({', '.join(types)})")
-        if row.name == "matches":
-            return self._pattern(row, arguments, offset)
-        if row.overload == "int64_to_double":
-            return replace(widen(arguments[0]), offset=offset)
-        if row.zoned:
-            return self._zoned(row, arguments, offset)
-        return Call(row.overload, arguments, row.result, offset)
-
-    def _pattern(self, row: Function, arguments: tuple[Node, ...], offset: int) -> Built:
-        pattern = arguments[1]
-        if not isinstance(pattern, Literal):
-            return Unfit(pattern.offset, "a pattern that is not written out")
-        if wrong := bad_pattern(pattern.value):
-            return self._trouble(pattern.offset, f"not a regular expression (RE2): {wrong}")
-        return Call(row.overload, arguments, row.result, offset)
-
-    def _zoned(self, row: Function, arguments: tuple[Node, ...], offset: int) -> Built:
-        zone = arguments[1]
-        if not isinstance(zone, Literal):
-            return Unfit(zone.offset, "a time zone that is not written out")
-        if wrong := bad_zone(zone.value):
-            hint = "as 'Europe/Berlin' or '+05:30'"
-            return self._trouble(zone.offset, wrong, hint)
-        if not is_plain_zone(zone.value):
-            return Unfit(zone.offset, "an unusual time zone")
-        return Call(row.overload, arguments, row.result, offset)
-
-    def _extreme(self, tree: Tree, elements: tuple[Node, ...], offset: int) -> Built:
-        """Take the greatest or least of several two by two."""
-        kinds = {element.type for element in elements}
-        if not kinds or not kinds <= _NUMBERS:
-            return Unfit(offset, _WHY["list"])
-        alike = [widen(element) for element in elements] if len(kinds) > 1 else list(elements)
-        kind = alike[0].type
-        row = BY_CALL[tree.value, False, (kind, kind)]
-        return _balanced(lambda a, b: Call(row.overload, (a, b), kind, offset), alike)
-
-    def _conditional(self, test: Node, then: Node, other: Node, offset: int) -> Built:
-        if {then.type, other.type} == _NUMBERS:
-            then, other = widen(then), widen(other)
-        if then.type == other.type == NULL:
-            return Unfit(offset, "a ternary of nulls")
-        if test.type not in (BOOL, NULL) or not _comparable(then.type, other.type):
-            return Unfit(offset, f"a ternary of {then.type} and {other.type}")
-        return Call(
-            "conditional", (test, then, other), other.type if then.type == NULL else then.type, offset
-        )
-
-    def _membership(self, needle: Node, elements: Node, offset: int) -> Built:
-        if needle.type == LIST:
-            return Unfit(needle.offset, _WHY["list"])
-        if isinstance(elements, ListName) and elements.element == CIDR and needle.type in (STRING, NULL):
-            # Not `@in`: CEL's runtimes know that of lists and maps alone, and take other functions by name.
-            return Call("in_ranges", (needle, elements), BOOL, offset)
-        if isinstance(elements, ListName):
-            if _comparable(needle.type, elements.element):
-                return Call("in_list", (needle, elements), BOOL, offset)
-            return self._trouble(offset, f"a {needle.type} is never in a list of {elements.element} values")
-        if not isinstance(elements, ListLiteral):
-            return Unfit(elements.offset, f"'in' a {elements.type}")
-        for element in elements.elements:
-            if not _comparable(needle.type, element.type):
-                if isinstance(needle, Name):
-                    return self._trouble(
-                        element.offset, f"a {needle.type} is never equal to a {element.type}"
-                    )
-                return Unfit(element.offset, "a list of values of several types")
-        alike = tuple(_alike(needle, element)[1] for element in elements.elements)
-        return Call("in_list", (needle, ListLiteral(alike, elements.offset)), BOOL, offset)
-
-    def _written(self, kind: str, argument: Node, offset: int) -> Built:
-        """Read a moment or a duration that is written out."""
-        if not isinstance(argument, Literal):
-            return Unfit(argument.offset, f"{kind}() of a text that is not written out")
-        if kind == TIMESTAMP:
-            instant = parse_timestamp(argument.value)
-            if instant is not None:
-                return Literal(TIMESTAMP, instant, offset)
-            if parse_timestamp(_FINE.sub(r"\1", argument.value)) is not None:
-                return Unfit(argument.offset, "a moment finer than a microsecond")
-            hint = "write it as timestamp('2026-11-01T00:00:00Z')"
-            return self._trouble(
-                argument.offset, f"not a timestamp to the microsecond: {argument.value!r}", hint
-            )
-        nanoseconds = parse_duration(argument.value)
-        if nanoseconds is None:
-            hint = "write it as duration('1h30m'), in h, m, s, ms and us"
-            return self._trouble(argument.offset, f"not a duration: {argument.value!r}", hint)
-        if nanoseconds % 1000:
-            return Unfit(argument.offset, "a duration finer than a microsecond")
-        if not SHORTEST <= nanoseconds // 1000 <= LONGEST:
-            return Unfit(argument.offset, "a duration of more than 292 years")
-        return Literal(DURATION, nanoseconds // 1000, offset)
 
     def _loop(self, tree: Tree, offset: int) -> Built:
         self._grows = True
@@ -342,7 +182,7 @@ class Builder:
             if isinstance(body, Unfit) or body is FAILED:
                 return body
             bodies.append(body)
-        return _balanced(lambda a, b: Call(overload, (a, b), BOOL, offset), bodies)
+        return balanced(lambda a, b: Call(overload, (a, b), BOOL, offset), bodies)
 
     def _body(self, tree: Tree, element: Node) -> Built:
         """Build the body of a quantifier for one element."""
@@ -392,22 +232,11 @@ class Builder:
         return self.parsed.positions.get(tree.id, -1)
 
     def _trouble(self, offset: int, message: str, hint: str = "") -> Literal:
-        self.problems.append(Trouble(max(offset, 0), message, hint))
+        return self._note(Trouble(max(offset, 0), message, hint))
+
+    def _note(self, trouble: Trouble) -> Literal:
+        self.problems.append(trouble)
         return FAILED
-
-
-def widen(node: Node) -> Node:
-    """Make an int a double."""
-    if node.type != INT:
-        return node
-    if isinstance(node, Literal):
-        return Literal(DOUBLE, float(node.value), node.offset)
-    return Call("int64_to_double", (node,), DOUBLE, node.offset)
-
-
-def spoken(function: str) -> str:
-    """Say an operator's name as it is written: `_+_` is `+`."""
-    return function.strip("_@") if not function.strip("_").isalpha() else function
 
 
 def _quantifier(tree: Tree) -> str:
@@ -432,25 +261,6 @@ def _quantifier(tree: Tree) -> str:
 
 def _is_name(tree: Tree, name: str) -> bool:
     return tree.kind == "name" and tree.value == name
-
-
-def _balanced(join: Callable[[Node, Node], Node], nodes: Sequence[Node]) -> Node:
-    """Join nodes two by two, as flat as can be."""
-    if len(nodes) == 1:
-        return nodes[0]
-    middle = (len(nodes) + 1) // 2
-    return join(_balanced(join, nodes[:middle]), _balanced(join, nodes[middle:]))
-
-
-def _comparable(left: str, right: str) -> bool:
-    return left == right or NULL in (left, right) or {left, right} == _NUMBERS
-
-
-def _alike(left: Node, right: Node) -> tuple[Node, Node]:
-    """Make a literal int beside a double a double. A null int equals null, and must not be widened."""
-    if {left.type, right.type} == _NUMBERS:
-        left, right = (widen(node) if isinstance(node, Literal) else node for node in (left, right))
-    return left, right
 
 
 def _article(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from rules import tree as trees
 from rules import wire
-from rules.build import Builder, Trouble, widen
+from rules.build import Builder
+from rules.calls import Trouble, widen
 from rules.checked import decode, express
 from rules.diagnosis import DEEP_HINT, TOO_DEEP, diagnose, place
 from rules.environment import checking

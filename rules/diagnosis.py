@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from rules.build import spoken
+from rules.calls import spoken
 from rules.errors import ExpressionProblem, nearest
 from rules.expression import CIDR
 from rules.foreign import FUNCTIONS
