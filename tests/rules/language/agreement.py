@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rules import columnar, index, reference, scalar
+from rules import clauses, columnar, reference, scalar
 from rules.cel import Checker, decode
 from rules.columns import ARROW_TYPES
 from rules.errors import ExpressionProblems
@@ -306,7 +306,7 @@ def conditions_agree(
     function = scalar.compile_conditions(expressions, LIST_VALUES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scalar, "FEW", 0)
-        patch.setattr(index, "ENOUGH", 1)
+        patch.setattr(clauses, "ENOUGH", 1)
         indexed = scalar.compile_conditions(expressions, LIST_VALUES)
     hits = columnar.conditions(expressions, LIST_VALUES).evaluate(batch_of(records))
     for row, record in enumerate(records):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import index, scalar
+from rules import clauses, scalar
 from rules.cel import Checker
 from rules.expression import Variable
 from rules.index import Index
@@ -77,7 +77,7 @@ def test_an_index_changes_nothing(texts: list[str], records: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scalar, "FEW", 0)
         patch.setattr(scalar, "GROUP", 5)
-        patch.setattr(index, "ENOUGH", 1)
+        patch.setattr(clauses, "ENOUGH", 1)
         indexed = scalar.compile_conditions(expressions)
     for record in records:
         results = [function(record) for function in plain]
@@ -88,7 +88,7 @@ def test_an_index_changes_nothing(texts: list[str], records: list[Any]) -> None:
 
 def test_comparisons_are_settled_without_evaluating(monkeypatch: pytest.MonkeyPatch) -> None:
     """And, or, not over comparisons with constants are pure; anything else is only ruled out."""
-    monkeypatch.setattr(index, "ENOUGH", 1)
+    monkeypatch.setattr(clauses, "ENOUGH", 1)
     texts = [
         "amount > 1 && (country == 'a' || !(flag && count in [1, 2])) && at != null",
         "amount > 1 && size(country) > 1",
@@ -107,7 +107,7 @@ def test_many_clauses_are_not_settled() -> None:
     """A condition of many clauses is ruled out by some of them, and evaluated for the rest."""
     texts = [" && ".join(f"count != {number}" for number in range(size)) for size in range(1, 41)]
     expressions = [CHECKER.check(text) for text in texts]
-    assert Index([one.node for one in expressions]).pure == 2**index.MOST_CLAUSES - 1
+    assert Index([one.node for one in expressions]).pure == 2**clauses.MOST_CLAUSES - 1
     function = scalar.compile_conditions(expressions)
     for count in range(42):
         assert function({"count": count}) == (list(range(min(count, 40))), [])
