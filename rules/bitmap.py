@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rules.members import BLOCK, NumberSet
+from rules.buckets import BLOCK
+from rules.number_sets import NumberSet
 
 SPREAD = 128
 """Bits that a number may take: as many as it takes at most in the buckets of a `NumberSet`."""

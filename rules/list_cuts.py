@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rules.buckets import BLOCK
 from rules.expression import CIDR
-from rules.members import BLOCK
 
 MAX_PROBLEMS = 20
 

@@ -14,8 +14,8 @@ from rules.addresses import parse_v4
 from rules.bitmap import number_set
 from rules.expression import CIDR
 from rules.list_cuts import MAX_PROBLEMS, WANTED, Cuts, Found, bad_entry, refuse
-from rules.members import TextSet
 from rules.ranges import RangeSet, network
+from rules.text_sets import TextSet
 from rules.words import Words
 
 MAX_ENTRY = 10_000

@@ -9,8 +9,8 @@ from typing import Any
 from rules.errors import Problem
 from rules.files import ListSource
 from rules.listfiles import read_entries
-from rules.members import TextSet
 from rules.reader import Document
+from rules.text_sets import TextSet
 
 FOLDER = "lists/"
 

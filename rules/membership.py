@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from rules.bitmap import BitSet, number_set
 from rules.expression import BOOL, CIDR, DOUBLE, STRING
-from rules.members import NumberSet, TextSet
+from rules.number_sets import NumberSet
 from rules.ranges import RangeSet
+from rules.text_sets import TextSet
 
 Lists = Mapping[str, Collection[Any]]
 """The entries of each list, by its name."""

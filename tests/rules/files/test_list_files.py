@@ -18,8 +18,9 @@ from rules.bitmap import BitSet
 from rules.list_cuts import MAX_PROBLEMS
 from rules.list_lines import seems_commented
 from rules.listfiles import read_entries
-from rules.members import NumberSet, TextSet
+from rules.number_sets import NumberSet
 from rules.ranges import RangeSet
+from rules.text_sets import TextSet
 
 SETTINGS = settings(max_examples=150, deadline=None)
 PIECES = [

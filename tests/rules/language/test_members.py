@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import bitmap, members
+from rules import bitmap, number_sets, text_sets
 from rules.bitmap import BitSet, number_set
 from rules.environment import in_ranges
-from rules.members import NumberSet, TextSet
+from rules.number_sets import NumberSet
 from rules.ranges import RangeSet
+from rules.text_sets import TextSet
 
 SETTINGS = settings(max_examples=60, deadline=None)
 TEXTS = st.lists(st.one_of(st.text(max_size=20), st.sampled_from(["", "\0", "a" * 8, "a" * 9, "é" * 40])))
@@ -127,7 +128,8 @@ def test_ranges_hold_what_ipaddress_says(networks: list[str], texts: list[str]) 
 
 def test_more_than_a_block_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Columns and lists of several blocks, texts of unlike lengths, the last at the very end of the bytes."""
-    monkeypatch.setattr(members, "BLOCK", 64)
+    monkeypatch.setattr(text_sets, "BLOCK", 64)
+    monkeypatch.setattr(number_sets, "BLOCK", 64)
     held = [f"{number}" * (number % 5 + 1) for number in range(1000)]
     compact = TextSet.of(held)
     column = pa.array([text for number in range(1500) for text in (f"{number}" * (number % 5 + 1), "none")])
@@ -144,7 +146,7 @@ def test_more_than_a_block_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_texts_of_one_hash_in_turns_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hash only says where to look: with one hash for all, the set is the same, though slow."""
-    monkeypatch.setattr(members, "_keys", lambda _: (0, 0))
+    monkeypatch.setattr(text_sets, "drawn_keys", lambda _: (0, 0))
     held = ["a", "b", "a", "c", "b", "a", "abcdefgh", "a"]
     compact = TextSet.of(held)
     assert compact == {"a", "b", "c", "abcdefgh"}
