@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rules.cases import refused, typed
 from rules.checked import express
 from rules.checked_rules import CheckedSuppression
 from rules.errors import ExpressionProblems, Problem, RulesError, nearest
 from rules.expression import BOOL, TIMESTAMP, Call, CheckedExpression, Literal, Name, Node, Variable
 from rules.files import Rule
 from rules.form import Path
+from rules.given import refused, typed
 from rules.period import both
 from rules.reader import Document
 from rules.rollout import KEY_TYPES

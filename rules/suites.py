@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rules.cases import NONE, check_value
+from rules.cases import NONE
 from rules.errors import CheckFailed, Problem, nearest
 from rules.expression import TIMESTAMP, Variable
 from rules.files import flattened
 from rules.form import Form, Path
 from rules.forms import GIVEN, text
+from rules.given import check_value
 from rules.reach import EVENT_TIME
 from rules.reader import Document, read_yaml
 from rules.ruleset import RuleSet

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rules.cases import FIRE, NONE, SHADOW, SUPPRESSED, UNKNOWN, given_values
+from rules.cases import FIRE, NONE, SHADOW, SUPPRESSED, UNKNOWN
 from rules.checked_rules import CheckedCase, CheckedRules
 from rules.checked_tables import REVIEW, CheckedTable
 from rules.errors import Problem, nearest
 from rules.expression import Variable
+from rules.given import given_values
 from rules.reader import Document
 from rules.tables import Table
 
