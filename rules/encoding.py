@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rules import tree as trees
 from rules.expression import (
     BOOL,
     CIDR,
@@ -24,6 +23,7 @@ from rules.functions.clock import format_timestamp
 from rules.functions.span import format_duration
 from rules.functions.table import Function
 from rules.tree import Tree, called
+from rules.tree_writer import write_tree
 
 ACCUMULATOR = "@result"
 LOOPS = {"all": ("_&&_", "logical_and", True), "exists": ("_||_", "logical_or", False)}
@@ -34,7 +34,7 @@ _UNWRAPPED = (TIMESTAMP, DURATION)
 
 def encode(node: Node) -> bytes:
     """Write nodes as a CheckedExpr message."""
-    return trees.write(to_tree(node))
+    return write_tree(to_tree(node))
 
 
 def to_tree(node: Node) -> Tree:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rules import tree as trees
 from rules.expression import (
     BOOL,
     CIDR,
@@ -18,6 +17,7 @@ from rules.expression import (
     Name,
 )
 from rules.tree import Parsed, Tree, called
+from rules.tree_writer import write_tree
 
 RESULTS = (BOOL, INT, DOUBLE, STRING)
 LIST_ELEMENTS = {"list(string)": STRING, "list(int)": INT, "list(double)": DOUBLE, CIDR: CIDR}
@@ -35,9 +35,7 @@ def foreign(tree: Tree, parsed: Parsed, why: str, offset: int) -> Foreign:
     """Make the node of a part whose result is one of `RESULTS`."""
     written = normal(tree, parsed)
     written = written._replace(declared=f"wrapper({plain(written.declared)})")
-    return Foreign(
-        trees.write(written), plain(written.declared), tuple(inputs(written)), why, offset, written
-    )
+    return Foreign(write_tree(written), plain(written.declared), tuple(inputs(written)), why, offset, written)
 
 
 def normal(tree: Tree, parsed: Parsed) -> Tree:

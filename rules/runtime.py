@@ -21,6 +21,7 @@ from rules.functions.clock import format_timestamp
 from rules.functions.span import format_duration
 from rules.functions.table import ERROR
 from rules.tree import Tree, called
+from rules.tree_writer import write_tree
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMATS: dict[str, Callable[[int], str]] = {TIMESTAMP: format_timestamp, DURATION: format_duration}
@@ -165,7 +166,7 @@ def _deserialized(tree: Tree, names: Sequence[Name | ListName]) -> Any:
     """Give the runtime's expression; None of what it does not take, which no author's text comes to."""
     environment = _environment(frozenset(name.name for name in names))
     try:
-        return environment.deserialize(wire.wrap(trees.write(tree)))
+        return environment.deserialize(wire.wrap(write_tree(tree)))
     except (RuntimeError, UnreadableExpression):
         return None
 

@@ -198,6 +198,7 @@ def _put_foreign(node: Foreign, parts: Mapping[str, Node]) -> Foreign:
     from rules import tree as trees
     from rules.encoding import to_tree
     from rules.foreign import inputs, substituted
+    from rules.tree_writer import write_tree
 
     used = [one.name for one in node.inputs if one.name in parts]
     if not used:
@@ -208,7 +209,7 @@ def _put_foreign(node: Foreign, parts: Mapping[str, Node]) -> Foreign:
             if isinstance(one, Name) and one.name in bound:
                 raise _HiddenError(node.offset, name, one.name)
     tree = substituted(node.tree, {name: to_tree(parts[name]) for name in used})
-    return Foreign(trees.write(tree), node.type, tuple(inputs(tree)), node.why, node.offset, tree)
+    return Foreign(write_tree(tree), node.type, tuple(inputs(tree)), node.why, node.offset, tree)
 
 
 def _moved(node: Node, offset: int) -> Node:
