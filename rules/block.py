@@ -8,7 +8,7 @@ import numpy as np
 
 from rules.columns import Batch, Gathered, Texts
 from rules.functions.forms import Column, Truth, is_constant, present, spread
-from rules.steps import Plan
+from rules.plan import Plan
 
 
 class Block:

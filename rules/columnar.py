@@ -22,7 +22,7 @@ from rules.hits import NOWHERE, Hits
 from rules.masked import MaskedBatch
 from rules.masks import Masks
 from rules.membership import Lists
-from rules.steps import Plan
+from rules.plan import Plan
 from rules.threads import each
 
 BLOCK = 65_536

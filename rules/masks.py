@@ -31,8 +31,8 @@ from rules.expression import (
 )
 from rules.functions import TABLE
 from rules.membership import Lists
+from rules.plan import Plan, one_text
 from rules.sheet import Drafted
-from rules.steps import Plan, one_text
 
 SHORT = 16
 """Entries of a list that are each compared; in a longer list values are looked up."""
