@@ -8,14 +8,18 @@ from collections.abc import Iterable, Mapping
 from rules.calls import spoken
 from rules.errors import ExpressionProblem, nearest
 from rules.expression import CIDR
-from rules.foreign import FUNCTIONS
+from rules.idioms import (
+    CALLS,
+    CLOCK_HINT,
+    CLOCKS,
+    FUNCTIONS_ELSEWHERE,
+    MACROS,
+    MATH,
+    SIGNS,
+    SUPPORTED,
+    word_hint,
+)
 from rules.lookalikes import lookalike
-
-_MACROS = ("all", "exists", "exists_one", "filter", "map")
-_NAMES = {name.rsplit(".")[-1] for name in FUNCTIONS if name[-1].isalnum() and "@" not in name}
-_MATH = {name.removeprefix("math.") for name in FUNCTIONS if name.startswith("math.") and "@" not in name}
-_MATH |= {"greatest", "least"}
-SUPPORTED = sorted({*_NAMES, *_MACROS, "has", "greatest", "least"})
 
 _ERROR = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*)$")
 _UNDECLARED = re.compile(r"undeclared reference to '(.*)' \(in container '.*'\)")
@@ -35,70 +39,11 @@ _FIELD = re.compile(r"unknown field '(\w+)'")
 _FUNCTION = re.compile(r"unknown function '(\w+)'")
 _STATUS = re.compile(r" \[[A-Z_]+\]$")
 
-_WORDS = {
-    "and": "write && for and",
-    "or": "write || for or",
-    "not": "write !(…) for not",
-    "is": "write == to compare, == null to ask for a missing value",
-    "True": "write true in lower case",
-    "False": "write false in lower case",
-    "TRUE": "write true in lower case",
-    "FALSE": "write false in lower case",
-    "None": "write null for a missing value",
-    "NULL": "write null in lower case",
-    "nil": "write null for a missing value",
-    "like": "use contains(…), startsWith(…) or matches(…)",
-    "between": "write x >= 1 && x <= 5",
-    "if": "write CONDITION ? A : B for if",
-}
-_FUNCTION_WORDS = {
-    "lower": "lowerAscii",
-    "upper": "upperAscii",
-    "len": "size",
-    "length": "size",
-    "strip": "trim",
-    "float": "double",
-    "str": "string",
-    "startswith": "startsWith",
-    "endswith": "endsWith",
-    "hour": "getHours",
-    "max": "math.greatest",
-    "min": "math.least",
-    "maximum": "math.greatest",
-    "minimum": "math.least",
-    "ceiling": "math.ceil",
-}
-_CLOCKS = ("now", "today", "current_timestamp", "current_date")
-_CLOCK_HINT = "a condition sees no clock: compare with the event's own time, as event_time"
-_CALLS = {
-    **{name: f"write math.{name}(…)" for name in sorted(_MATH)},
-    **dict.fromkeys(("all", "exists", "exists_one"), "write it after a list: [1, 2].exists(x, x == count)"),
-    **dict.fromkeys(("map", "filter"), "write it after a list: [1, 2].map(x, x + 1)"),
-    **dict.fromkeys(("greatest", "least"), "write math.greatest(x, y)"),
-    **dict.fromkeys(("contains", "startsWith", "endsWith"), "write it after the text: memo.contains('x')"),
-    "matches": "write it after the text: memo.matches('^[A-Z]+$')",
-    **dict.fromkeys(("lowerAscii", "upperAscii", "trim"), "write it after the text: memo.trim()"),
-}
 _FAR = 100  # characters on each side of a comma that its hint looks at
 DEEP_HINT = "split the condition into several rules"
 TOO_DEEP = "nested too deeply (CEL reads 32 levels of calls, brackets or chained operators)"
 _INVALID_INT = re.compile(r"invalid u?int literal")
 _RESERVED = re.compile(r"reserved identifier: (\w+)")
-_OPERATORS_MISWRITTEN = {
-    "=>": "write >= for at least",
-    "=<": "write <= for at most",
-    "=": "write == to compare",
-    "&": "write && for and",
-    "|": "write || for or",
-    "<>": "write != for not equal",
-    "≥": "write >=",
-    "≤": "write <=",
-    "≠": "write !=",
-    "−": "write - for minus",
-    "–": "write - for minus",
-    "×": "write * to multiply",
-    "÷": "write / to divide",
-}
 
 
 def diagnose(text: str, said: str, variables: Mapping[str, str]) -> list[ExpressionProblem]:
@@ -132,7 +77,7 @@ def _follows(problem: ExpressionProblem, problems: Iterable[ExpressionProblem], 
         if found[1] == "math" and re.search(rf"\bmath\s*\.\s*{function[1]}\s*\(", text):
             return True
         loop = re.search(rf"\.\s*{function[1]}\s*\(\s*(\w+)\s*,", text)
-        if loop and loop[1] == found[1] and nearest(function[1], _MACROS).startswith("did you mean"):
+        if loop and loop[1] == found[1] and nearest(function[1], MACROS).startswith("did you mean"):
             return True
     return False
 
@@ -164,7 +109,7 @@ def _explain(
     if _INVALID_INT.search(said):
         return ExpressionProblem(line, column, "a whole number beyond 64 bits", "write it with .0 at its end")
     if found := _RESERVED.search(said):
-        return ExpressionProblem(line, column, f"unexpected '{found[1]}'", _word(found[1]))
+        return ExpressionProblem(line, column, f"unexpected '{found[1]}'", word_hint(found[1]))
     if said.endswith("missing ')' at '<EOF>'"):
         return ExpressionProblem(line, column, "a bracket '(' is not closed", "write ')' where it ends")
     return ExpressionProblem(line, column, said.removeprefix("Syntax error: "))
@@ -178,22 +123,20 @@ def _undeclared(
     if at == "(":
         begin = _FUNCTION_BEFORE.search(source[: column - 1])
         short = name.rsplit(".", 1)[-1]
-        known = _FUNCTION_WORDS.get(short.lower())
+        known = FUNCTIONS_ELSEWHERE.get(short.lower())
         if short in SUPPORTED:
             begins = begin.start() + 1 if begin else column
-            return ExpressionProblem(
-                line, begins, f"'{short}' is not called like this", _CALLS.get(short, "")
-            )
+            return ExpressionProblem(line, begins, f"'{short}' is not called like this", CALLS.get(short, ""))
         in_math = re.search(r"\bmath\s*\.\s*$", source[: begin.start()]) if begin else None
-        hint = f"did you mean '{known}'?" if known else nearest(short, _MATH if in_math else SUPPORTED)
-        if short.lower() in _CLOCKS:
-            hint = _CLOCK_HINT
+        hint = f"did you mean '{known}'?" if known else nearest(short, MATH if in_math else SUPPORTED)
+        if short.lower() in CLOCKS:
+            hint = CLOCK_HINT
         return ExpressionProblem(
             line, begin.start() + 1 if begin else column, f"unknown function '{short}'", hint
         )
     if at == "." and (before := _NAME_BEFORE.search(source[: column - 1])):
         column = before.start() + 1
-    hint = _word(name) or _nearest_variable(name, variables)
+    hint = word_hint(name) or _nearest_variable(name, variables)
     if name.startswith("lists."):
         hint = f"a list is named alone: {name.removeprefix('lists.')}"
     rest = source[column - 1 + len(name) :].lstrip()
@@ -213,11 +156,6 @@ def _nearest_variable(name: str, variables: Iterable[str]) -> str:
     if ends and not family:
         return f"did you mean '{ends[0]}'?"
     return nearest(name, family or variables)
-
-
-def _word(name: str) -> str:
-    """The hint for a word of another language, such as SQL, in whichever case."""
-    return _WORDS.get(name) or _WORDS.get(name.lower(), "")
 
 
 def _mismatch(function: str, types: list[str]) -> tuple[str, str]:
@@ -278,7 +216,7 @@ def _character(source: str, line: int, column: int, token: str) -> ExpressionPro
         return ExpressionProblem(
             line, column, "the text in quotes does not end", "close the quote on the same line"
         )
-    for wrong, hint in _OPERATORS_MISWRITTEN.items():
+    for wrong, hint in SIGNS.items():
         if token.startswith(wrong) or (wrong == "<>" and wrong in around):
             return ExpressionProblem(line, column, f"unexpected '{token.strip()}'", hint)
     hint = "write ' or \" for a quote" if token[:1] in "‘’“”„«»" else lookalike(token[:1])
@@ -293,9 +231,9 @@ def _token(source: str, line: int, column: int, token: str, variables: Iterable[
         )
     around = source[max(column - 2, 0) : column + 1]
     before = source[: column - 1].split()
-    hint = _word(token.split()[-1] if token.split() else "") or _word(before[-1] if before else "")
+    hint = word_hint(token.split()[-1] if token.split() else "") or word_hint(before[-1] if before else "")
     if not hint and "<>" in around:
-        hint = _OPERATORS_MISWRITTEN["<>"]
+        hint = SIGNS["<>"]
     if not hint and "not in" in source and token in ("in", "not"):
         hint = "write !(x in list) for not in"
     if not hint and token == ",":  # noqa: S105
