@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from rules.analysis.axes import Atom
 from rules.analysis.questions import Questioner
 from rules.analysis.report import Report
-from rules.analysis.space import Atom, Space
+from rules.analysis.space import Space
 from rules.analysis.wants import TRUE, Subject
 from rules.checked_rules import CheckedRule
 from rules.expression import BOOL, Call, Literal, Name, Node, Variable, walk
