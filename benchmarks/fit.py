@@ -1,8 +1,12 @@
-"""Wall time from a table to a finished bundle, on two public tables, against CatBoost alone.
+"""Wall time from a table to a finished bundle, on two public tables, against CatBoost alone; and the memory
+of a fit of millions of rows.
 
 `tandem fit` in a process of its own: rows read and split, embedding and all candidates fitted, exported,
 checked, evaluated, bundle written. CatBoost gets the training and the validation rows in memory and both
 cores, and does nothing but fit. They take turns; the best of three counts.
+
+Millions of payments are fitted in a process of their own (see `large_fit`), whose peak is that of its
+resident memory, pages of mapped files and libraries included.
 """
 
 from __future__ import annotations
@@ -14,11 +18,14 @@ import numpy as np
 
 from benchmarks.boosters import fitted_in
 from benchmarks.figures import Figure, against, figure
+from benchmarks.large_fit import decoded_bytes, large_project
 from benchmarks.public import write_folder
-from benchmarks.setting import WORK, tandem
+from benchmarks.setting import WORK, child, tandem
 
 TABLES = ("adult", "credit_default")
 TURNS = 3
+LARGE = (2_000_000, 4_000_000)
+LIMIT_GB = 3.0
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -39,4 +46,24 @@ def run(*, quick: bool) -> list[Figure]:
             figure(f"{name}: fit, wall time", best, "s", target="<= 60"),
             against(f"{name}: against CatBoost", best, "s", "CatBoost alone", peer, target="ratio <= 6"),
         ]
-    return figures
+    return figures + _memory(quick=quick)
+
+
+def _memory(*, quick: bool) -> list[Figure]:
+    """Both tables are larger than what a fit learns from: the second may take little more than the first."""
+    few, many = (50_000, 100_000) if quick else LARGE
+    taken = {rows: child("benchmarks.large_fit", str(large_project(rows))) for rows in (few, many)}
+    fewer, more = (taken[rows]["peak"] / 1e9 for rows in (few, many))
+    return [
+        figure(f"{many:,} payments: fit, wall time", taken[many]["seconds"], "s"),
+        figure(f"{many:,} payments: decoded", decoded_bytes(many) / 1e9, "GB"),
+        figure(f"{many:,} payments: peak memory", more, "GB", target=f"<= {LIMIT_GB}"),
+        against(
+            f"{many:,} payments: peak memory against fewer",
+            more,
+            "GB",
+            f"{few:,} payments",
+            fewer,
+            target="" if quick else "ratio <= 1.15",
+        ),
+    ]

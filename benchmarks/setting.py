@@ -53,18 +53,19 @@ def payments_project(*, quick: bool) -> Path:
     return place
 
 
-def payments_file(rows: int) -> Path:
-    """A Parquet file of `rows` payments without labels, made of blocks with a seed each; kept in .bench/."""
+def payments_file(rows: int, *, labels: bool = False) -> Path:
+    """A Parquet file of `rows` payments, made of blocks with a seed each; kept in .bench/."""
     from engine.samples.payments import generate, unlabelled
 
-    path = WORK / f"payments-{rows}.parquet"
+    path = WORK / f"{'labelled-' if labels else ''}payments-{rows}.parquet"
     if path.exists():
         return path
     WORK.mkdir(exist_ok=True)
     beside = path.with_suffix(".tmp")
     writer: pq.ParquetWriter | None = None
     for block, start in enumerate(range(0, rows, BLOCK_ROWS)):
-        table = unlabelled(generate(min(BLOCK_ROWS, rows - start), SEED + block))
+        table = generate(min(BLOCK_ROWS, rows - start), SEED + block)
+        table = table if labels else unlabelled(table)
         writer = writer or pq.ParquetWriter(beside, table.schema, compression="zstd")
         writer.write_table(table)
     if writer is not None:

@@ -7,7 +7,7 @@ how common the level is. A text gives the margin of a logistic model on its toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ LEAST_SQUARE = 1e-24
 _PRIOR_ROWS = 10.0
 _MOST_CLASSES = 12
 _MOST_ROWS = 50_000
+_BLOCK_ROWS = 65_536
 _TEXT_BINS = 8
 _LEAST_GAP = 0.02
 
@@ -176,7 +177,11 @@ def _text_score(
     text = encoding.texts[place]
     tokens = inputs[f"text.{text.name}"]
     rarity = token_rarity(tokens, text.rows)
-    matrix = token_matrix(tokens, rarity) * TEXT_SCALE
+    held = token_matrix(tokens, rarity) * TEXT_SCALE if len(tokens) <= _BLOCK_ROWS else None
+
+    def matrix(rows: np.ndarray) -> Any:
+        return token_matrix(tokens[rows], rarity) * TEXT_SCALE if held is None else held[rows]
+
     weights, intercepts, own = [], [], []
     for of_label in codes.values():
         known = of_label >= 0
@@ -184,20 +189,22 @@ def _text_score(
         for number in range(FOLDS):
             out = fold == number
             model = _logistic(matrix, of_label, known & ~out, seed)
-            if model is not None and out.any():
-                margins[out] = model.decision_function(matrix[out]).reshape(int(out.sum()), -1)
+            rows = np.flatnonzero(out if model is not None else np.zeros(0))
+            for at in range(0, len(rows), _BLOCK_ROWS):
+                block = rows[at : at + _BLOCK_ROWS]
+                margins[block] = model.decision_function(matrix(block)).reshape(len(block), -1)
         whole = _logistic(matrix, of_label, known, seed)
         mean, scale = margins.mean(axis=0), np.maximum(margins.std(axis=0), 1e-6)
         own.append((margins - mean) / scale)
         weights.append(np.zeros((text.rows, len(mean))) if whole is None else whole.coef_.T / scale)
         intercepts.append((0 if whole is None else whole.intercept_) / scale - mean / scale)
     scaled = np.hstack(weights) * rarity[:, None] * TEXT_SCALE
-    held = np.hstack([scaled, rarity[:, None].astype(np.float64) ** 2]).astype(np.float32)
-    score = TextScore(place, text.name, held, np.concatenate(intercepts).astype(np.float32))
+    table = np.hstack([scaled, rarity[:, None].astype(np.float64) ** 2]).astype(np.float32)
+    score = TextScore(place, text.name, table, np.concatenate(intercepts).astype(np.float32))
     return score, np.hstack(own).astype(np.float32)
 
 
-def _logistic(matrix: Any, codes: np.ndarray, used: np.ndarray, seed: int) -> Any:
+def _logistic(matrix: Callable[[np.ndarray], Any], codes: np.ndarray, used: np.ndarray, seed: int) -> Any:
     """A logistic model on some rows, at most 50,000; None where a class has none among them."""
     from sklearn.linear_model import LogisticRegression
 
@@ -206,7 +213,7 @@ def _logistic(matrix: Any, codes: np.ndarray, used: np.ndarray, seed: int) -> An
         rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_ROWS, replace=False))
     if len(np.unique(codes[rows])) < max(2, int(codes.max()) + 1):
         return None
-    return LogisticRegression(C=1.0, max_iter=200).fit(matrix[rows], codes[rows])
+    return LogisticRegression(C=1.0, max_iter=200).fit(matrix(rows), codes[rows])
 
 
 def _edges(values: np.ndarray) -> tuple[float, ...]:

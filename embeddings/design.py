@@ -18,6 +18,7 @@ SPAN = 4.0
 TEXT_SCALE = 5.0
 """Length of a text's part of a row; of a number it is about 1, and one penalty falls on both."""
 _LEAST_NORM = 1e-12
+_BLOCK_ROWS = 65_536
 
 
 def design(
@@ -43,10 +44,12 @@ def token_rarity(tokens: np.ndarray, rows: int) -> np.ndarray:
 
     Padding has weight 0 (Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval").
     """
-    ordered = np.sort(tokens, axis=1)
-    first = np.ones(ordered.shape, bool)
-    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    seen = np.bincount(ordered[first], minlength=rows)
+    seen = np.zeros(rows, np.int64)
+    for at in range(0, len(tokens), _BLOCK_ROWS):
+        ordered = np.sort(tokens[at : at + _BLOCK_ROWS], axis=1)
+        first = np.ones(ordered.shape, bool)
+        first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        seen += np.bincount(ordered[first], minlength=rows)
     rarity = (1 + np.log((1 + len(tokens)) / (1 + seen))).astype(np.float32)
     rarity[0] = 0
     return rarity

@@ -34,8 +34,11 @@ class Rows:
         targets: Mapping[str, np.ndarray],
         what: str,
         weights: Mapping[str, np.ndarray] | None = None,
+        *,
+        most: int | None = None,
+        seed: int = 0,
     ) -> Rows:
-        """Take arrays as rows.
+        """Take arrays as rows; of more than `most`, so many drawn without replacement, kept in order.
 
         Raises `TrainingError` if there are none, they are not equally long, or a weight is no number from 0
         on. Weights are scaled so that those of known labels are 1 on average.
@@ -56,14 +59,18 @@ class Rows:
                 raise TrainingError(
                     f"{what} label '{label}' holds code {array.min()}; codes begin at 0, {MISSING} is missing"
                 )
+        scaled = {
+            label: _scaled(array, codes[label], f"{what} label '{label}'") for label, array in weights.items()
+        }
+        drawn: slice | np.ndarray = slice(None)
+        if most is not None and count > most:
+            drawn = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+            count = most
         return cls(
-            {name: torch.tensor(array) for name, array in inputs.items()},
-            {label: torch.from_numpy(array) for label, array in codes.items()},
+            {name: torch.tensor(array[drawn]) for name, array in inputs.items()},
+            {label: torch.from_numpy(array[drawn]) for label, array in codes.items()},
             count,
-            {
-                label: _scaled(array, codes[label], f"{what} label '{label}'")
-                for label, array in weights.items()
-            },
+            {label: torch.from_numpy(array[drawn]) for label, array in scaled.items()},
         )
 
     @property
@@ -96,21 +103,14 @@ class Rows:
         weights = self.weights[label][known]
         return (losses[known] * weights).sum() / weights.sum().clamp(min=1e-12)
 
-    def sampled(self, most: int, seed: int) -> Rows:
-        """At most so many rows, drawn without replacement and kept in order."""
-        if self.count <= most:
-            return self
-        drawn = np.random.default_rng(seed).choice(self.count, most, replace=False)
-        return self.take(torch.from_numpy(np.sort(drawn)))
-
     def known(self, label: str) -> int:
         """Rows whose label is known."""
         known: int = (self.targets[label] > MISSING).sum().item()
         return known
 
 
-def _scaled(weights: np.ndarray, codes: np.ndarray, what: str) -> Tensor:
+def _scaled(weights: np.ndarray, codes: np.ndarray, what: str) -> np.ndarray:
     known = codes > MISSING
     if not (np.isfinite(weights[known]).all() and (weights[known] >= 0).all() and weights[known].sum() > 0):
         raise TrainingError(f"{what}: weights are finite numbers from 0 on, and not all are 0")
-    return torch.from_numpy((np.where(known, weights, 0) / weights[known].mean()).astype(np.float32))
+    return np.asarray(np.where(known, weights, 0) / weights[known].mean(), np.float32)

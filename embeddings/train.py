@@ -93,7 +93,7 @@ def prepared(
     validation_weights: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Rows, Rows, dict[str, int]]:
     """Training rows, at most `max_rows` of them, validation rows, and the classes of each label."""
-    rows = Rows.of(inputs, targets, "training", weights).sampled(spec.max_rows, spec.seed)
+    rows = Rows.of(inputs, targets, "training", weights, most=spec.max_rows, seed=spec.seed)
     validation = Rows.of(validation_inputs, validation_targets, "validation", validation_weights)
     return rows, validation, _classes(rows, validation)
 
@@ -131,12 +131,12 @@ def fit(
 def embed(network: Network, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """What a trained network on the CPU makes of n rows: `(n, width)` float32."""
     count = len(next(iter(inputs.values())))
-    blocks = []
+    vectors = np.empty((count, network.layers[-1].out_features), np.float32)
     with torch.no_grad():
         for at in range(0, count, _JUDGED_AT_ONCE):
             block = {name: torch.tensor(array[at : at + _JUDGED_AT_ONCE]) for name, array in inputs.items()}
-            blocks.append(network.embed(block).numpy())
-    return np.concatenate(blocks)
+            vectors[at : at + _JUDGED_AT_ONCE] = network.embed(block).numpy()
+    return vectors
 
 
 def judge(network: nn.Module, rows: Rows) -> float:

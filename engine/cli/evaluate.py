@@ -28,14 +28,18 @@ def command(
     from engine.evaluation.looks import looked_at
     from engine.evaluation.report import render
     from engine.runtime import Runtime
+    from engine.spill import SPILL
     from engine.training.reuse import fingerprint
 
     ref, source = (None, first) if second is None else (first, second)
-    table = read_table(Path(source))
+    folder = project / SPILL if project.is_dir() else None
+    table = read_table(Path(source), folder)
     bundle = find_bundle(ref, project)
     if fingerprint(table) == (bundle.lineage.get("data") or {}).get("train"):
         complain(f"note: the bundle was fitted on rows of {source}; figures on them flatter it")
-    evaluation = evaluate(Runtime.open(bundle), project_of(bundle), table, source=source).to_json()
+    evaluation = evaluate(
+        Runtime.open(bundle), project_of(bundle), table, source=source, folder=folder
+    ).to_json()
     if fingerprint(table) == bundle.lineage.get("test_rows"):
         looked_at(bundle, find_registry(project).root, "evaluate", datetime.now(UTC))
     if as_json:

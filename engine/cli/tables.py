@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.console import complain
 from engine.errors import InputError
+from engine.spill import SPILL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,17 +32,18 @@ def table_batches(path: Path) -> Iterator[pa.RecordBatch]:
         complain(f"note: {path}: {said}; row {first.row}: {problems}")
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a whole file."""
-    import pyarrow as pa
+def read_table(path: Path, folder: Path | None = None) -> pa.Table:
+    """Read a whole file; a large one lies in files of `folder` then, by default where temporary files do."""
+    import tempfile
+    from itertools import chain
 
-    batches = list(table_batches(path))
-    if not sum(batch.num_rows for batch in batches):
+    from engine.spill import gathered
+
+    batches = (batch for batch in table_batches(path) if batch.num_rows)
+    first = next(batches, None)
+    if first is None:
         raise InputError(f"{path}: no rows")
-    try:
-        return pa.Table.from_batches(batches)
-    except pa.ArrowInvalid:  # JSON Lines whose blocks disagree on a type
-        return pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+    return gathered(chain([first], batches), folder or Path(tempfile.gettempdir()))
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def labelled_table(project: Project, path: Path | None, which: str) -> pa.Table:
         raise InputError(f"{file}: names no data to fit on; add data: {{{which}: FILE}}")
     if not (project.root / path).exists():
         raise InputError(f"{project.root / path}: no such file ({file} names it as data.{which})")
-    return read_table(project.root / path)
+    return read_table(project.root / path, project.root / SPILL)
 
 
 def _chunks(path: Path) -> Iterator[Chunk]:

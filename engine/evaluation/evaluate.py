@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 from engine.evaluation.classifiers import judge_classifiers
 from engine.evaluation.deciding import Deciding, filters_alone, model_alone, together
 from engine.evaluation.metrics import precision, recall
-from engine.evaluation.ruletable import judge_rules
+from engine.evaluation.ruletable import RuleTable
 from engine.project import parse_project
 from engine.training.rows import Labelled, read_labelled
 from engine.training.targets import MISSING
@@ -71,37 +72,39 @@ class Evaluation:
         }
 
 
-def evaluate(runtime: Runtime, project: Project, table: pa.Table, *, source: str = "the table") -> Evaluation:
+def evaluate(
+    runtime: Runtime,
+    project: Project,
+    table: pa.Table,
+    *,
+    source: str = "the table",
+    folder: Path | None = None,
+) -> Evaluation:
     """Evaluate an opened bundle on a labelled table; `source` names the table in messages and in the result.
 
-    Raises InputError for a table without rows, without a label's column, or mostly unreadable.
+    `folder` has the room for many rows. Raises InputError for a table without rows, without a label's column,
+    or mostly unreadable.
     """
-    return evaluate_rows(runtime, project, read_labelled(project, table, source), source=source)
+    rows = read_labelled(project, table, source, folder=folder)
+    return evaluate_rows(runtime, project, rows, source=source)
 
 
 def project_of(bundle: Bundle) -> Project:
     """The project that a bundle was made from, as kept in it: labels and the value of an outcome are read
     from it.
     """
-    from pathlib import Path
-
     return parse_project(bundle.parts["project.yaml"], root=Path(), file=f"{bundle.digest[:19]}/project.yaml")
 
 
 def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source: str) -> Evaluation:
-    """Evaluate an opened bundle on rows that are read already."""
-    scores = runtime.model.batch(rows.fields)
-    ways = {
-        "model": model_alone(runtime, rows.fields, scores),
-        "filters": filters_alone(runtime, rows.fields),
-    }
-    ways["together"], decided = together(runtime, rows.fields)
+    """Evaluate an opened bundle on rows that are read already, a block at a time."""
     label = project.evaluation.label or (next(iter(project.labels)) if len(project.labels) == 1 else None)
     acted = project.evaluation.acted or project.outcomes[1:]
+    seen = _seen(runtime, project, rows, label)
     positive = _positive(project, rows, label)
-    judged = {name: _figures(way, runtime.outcomes, acted, positive) for name, way in ways.items()}
-    for name, way in ways.items():
-        judged[name]["value"] = _value(project, rows, way, runtime.outcomes)
+    judged = {name: _figures(seen.outcomes[name], runtime.outcomes, acted, positive) for name in WAYS}
+    for name in WAYS:
+        judged[name]["value"] = _value(seen.worth.get(name))
     return Evaluation(
         source=source,
         bundle=runtime.digest,
@@ -112,11 +115,54 @@ def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source:
         acted=tuple(acted),
         ways=judged,
         classifiers=judge_classifiers(
-            runtime.model.classifiers, runtime.model.scores, scores, rows.codes, rows.weights
+            runtime.model.classifiers, runtime.model.scores, seen.scores, rows.codes, rows.weights
         ),
-        rules=tuple(judge_rules(runtime.rules, decided, ways["model"].outcome, positive)),
+        rules=tuple(seen.rules.judged()),
         warnings=rows.warnings,
         problems=rows.problems,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What came of n rows: scores `(n, scores)` float64; outcomes `(n,)` by way; by way what each row is
+    worth `(n,)` float64 and whether it is worth anything `(n,)` bool, where the project says; and what the
+    rules did.
+    """
+
+    scores: np.ndarray
+    outcomes: Mapping[str, np.ndarray]
+    worth: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    rules: RuleTable
+
+
+def _seen(runtime: Runtime, project: Project, rows: Labelled, label: str | None) -> _Seen:
+    scores: list[np.ndarray] = []
+    outcomes: dict[str, list[np.ndarray]] = {name: [] for name in WAYS}
+    worth: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in WAYS}
+    rules = RuleTable(runtime.rules)
+    for block in rows.blocks():
+        scored = runtime.model.batch(block.fields)
+        ways = {
+            "model": model_alone(runtime, block.fields, scored),
+            "filters": filters_alone(runtime, block.fields),
+        }
+        ways["together"], decided = together(runtime, block.fields)
+        rules.add(decided, ways["model"].outcome, _positive(project, block, label))
+        scores.append(scored)
+        for name, way in ways.items():
+            outcomes[name].append(way.outcome)
+            values = values_of(project, block, way, runtime.outcomes)
+            worth[name] += [] if values is None else [values]
+    return _Seen(
+        np.concatenate(scores),
+        {name: np.concatenate(each) for name, each in outcomes.items()},
+        {
+            name: (np.concatenate([one for one, _ in each]), np.concatenate([valid for _, valid in each]))
+            for name, each in worth.items()
+            if each
+        },
+        rules,
     )
 
 
@@ -130,10 +176,10 @@ def _positive(project: Project, rows: Labelled, label: str | None) -> np.ndarray
 
 
 def _figures(
-    way: Deciding, outcomes: tuple[str, ...], acted: tuple[str, ...], positive: np.ndarray | None
+    outcome: np.ndarray, outcomes: tuple[str, ...], acted: tuple[str, ...], positive: np.ndarray | None
 ) -> dict[str, Any]:
-    counts = np.bincount(way.outcome, minlength=len(outcomes))
-    acting = np.isin(way.outcome, [outcomes.index(name) for name in acted if name in outcomes])
+    counts = np.bincount(outcome, minlength=len(outcomes))
+    acting = np.isin(outcome, [outcomes.index(name) for name in acted if name in outcomes])
     figures: dict[str, Any] = {
         "outcomes": {name: int(count) for name, count in zip(outcomes, counts, strict=True)},
         "acted": int(acting.sum()),
@@ -166,11 +212,8 @@ def values_of(
     return np.broadcast_to(np.asarray(values, np.float64), (rows.rows,)), np.broadcast_to(valid, (rows.rows,))
 
 
-def _value(
-    project: Project, rows: Labelled, way: Deciding, outcomes: tuple[str, ...]
-) -> dict[str, Any] | None:
+def _value(worth: tuple[np.ndarray, np.ndarray] | None) -> dict[str, Any] | None:
     """The value of all rows: total, mean, and the number of rows that have one."""
-    worth = values_of(project, rows, way, outcomes)
     if worth is None:
         return None
     values, valid = worth

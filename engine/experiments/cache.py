@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 import embeddings
 import engine.training
-from engine.files import write_whole
+from engine.files import whole
 from engine.training.reuse import canonical_json
 
 CACHE = Path(".tandem") / "cache"
@@ -49,11 +49,16 @@ def _code() -> str:
 
 
 def arrays_to_bytes(arrays: Arrays) -> bytes:
-    """Write arrays as an uncompressed .npz; none of them holds Python objects."""
+    """Give arrays as an uncompressed .npz; none of them holds Python objects."""
     held = io.BytesIO()
-    whole: dict[str, Any] = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    np.savez(held, allow_pickle=False, **whole)
+    write_arrays(held, arrays)
     return held.getvalue()
+
+
+def write_arrays(file: IO[bytes], arrays: Arrays) -> None:
+    """Write arrays as an uncompressed .npz."""
+    whole: dict[str, Any] = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    np.savez(file, allow_pickle=False, **whole)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
@@ -84,7 +89,8 @@ class Cache:
         """Keep arrays under a key."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, arrays_to_bytes(arrays))
+        with whole(path) as beside, beside.open("wb") as file:
+            write_arrays(file, arrays)
 
     def remove(self, key: str) -> None:
         """Keep nothing under a key."""

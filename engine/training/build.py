@@ -32,8 +32,8 @@ from engine.training.reuse import (
     reusable,
 )
 from engine.training.rows import Labelled, read_labelled
-from engine.training.split import Parts, split_rows
-from engine.training.targets import check_codes, class_names, values_shown
+from engine.training.split import Parts, bounded, split_rows
+from engine.training.targets import MISSING, check_codes, class_names, values_shown
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -208,10 +208,32 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
                     f"{source}: label '{name}': no {part} row{weighty} is of class '{absent}' after the "
                     f"split by {project.split.by}; give more rows, or change 'split' in project.yaml"
                 )
-    judged = {"validation": parts.validation, "test": parts.test}
-    repeats = warnings_of(rows.fields, parts.train, judged)
-    odd = (*odd_fields(project, rows, parts), *odd_order(project, rows, parts))
-    return replace(rows, warnings=(*rows.warnings, *odd, *repeats)), parts
+    learned = bounded(parts, _counted(rows), project.split.seed, rows.longest_text())
+    judged = {"validation": learned.validation, "test": learned.test}
+    warnings = (
+        *rows.warnings,
+        *_left_out(parts, learned),
+        *odd_fields(project, rows, learned),
+        *odd_order(project, rows, learned),
+        *warnings_of(rows.table, learned.train, judged),
+    )
+    return replace(rows, warnings=warnings), learned
+
+
+def _counted(rows: Labelled) -> dict[str, np.ndarray]:
+    """Class codes by label, missing where a row does not count for it: `(n,)` int64."""
+    return {name: np.where(rows.counted(name), codes, MISSING) for name, codes in rows.codes.items()}
+
+
+def _left_out(parts: Parts, learned: Parts) -> tuple[str, ...]:
+    """Say how many rows a fit of a large table takes."""
+    if len(learned.train) == len(parts.train) and len(learned.validation) == len(parts.validation):
+        return ()
+    told = (
+        f"learned from {len(learned.train):,} of {len(parts.train):,} training rows, chosen by "
+        f"{len(learned.validation):,} of {len(parts.validation):,} validation rows: samples of a large table"
+    )
+    return (told,)
 
 
 def _groups(project: Project, rows: Labelled, source: str) -> np.ndarray | None:
@@ -224,7 +246,7 @@ def _times(project: Project, rows: Labelled) -> np.ndarray | None:
     """Microseconds since the epoch by the split's field; rows without a time count as the earliest."""
     if project.split.by != "time" or project.split.field is None:
         return None
-    column = rows.fields.column(project.split.field).cast(pa.int64())
+    column = rows.column(project.split.field).cast(pa.int64())
     times: np.ndarray = column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
     return times
 

@@ -135,7 +135,7 @@ def fit_kind(
 
 def importance(embedding: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Weight of each standardised dimension in a strongly regularised logistic model: `(width,)` float64."""
-    scaled = StandardScaler().fit_transform(embedding.astype(np.float64))
+    scaled = StandardScaler(copy=False).fit_transform(embedding.astype(np.float64))
     model = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes, weights)
     lengths: np.ndarray = np.linalg.norm(model.coef_, axis=0)
     return lengths
@@ -157,8 +157,8 @@ def low_dimensional_view(rows: np.ndarray, guide: np.ndarray, directions: int) -
 def _linear(
     kind: str, rows: np.ndarray, codes: np.ndarray, seed: int, weights: np.ndarray | None
 ) -> Iterator[Fitted]:
-    view = StandardScaler().fit(rows)
-    seen = view.transform(rows)
+    view = StandardScaler(copy=False).fit(rows)
+    seen = view.transform(rows)  # in place: there may be a million rows
     for strength in STRENGTHS[kind]:
         if kind == "logistic":
             model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100)

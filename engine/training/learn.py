@@ -4,7 +4,7 @@ report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -173,7 +173,7 @@ def embed_rows(
     progress("reading fields", 0.02)
     spec = replace(project.embedding, slots=slots_of(project))
     encoding = fit_encoding(spec, _table(training.fields), load_encoders(project))
-    inputs, validation_inputs = encoding.batch(training.fields), encoding.batch(validation.fields)
+    inputs, validation_inputs = encoded(encoding, training), encoded(encoding, validation)
     derived, own = fit_derived(spec, encoding, inputs, training.codes) or (None, None)
     seen = inputs if own is None else {**inputs, INPUT: own}
     body = train_body(
@@ -202,15 +202,37 @@ def embed_rows(
     return embedded, body, difference
 
 
+def encoded(encoding: Encoding, rows: Labelled) -> dict[str, np.ndarray]:
+    """Encode rows a block at a time."""
+    return _joined((encoding.batch(block.fields) for block in rows.blocks()), rows.rows)
+
+
 def run_graph(model: bytes, output: str, inputs: Inputs) -> np.ndarray:
     """Run a graph in blocks: arrays of n rows → `(n, width of the output)` float32."""
     session = open_session(model)
     count = len(next(iter(inputs.values())))
-    blocks = [
-        session.run([output], {name: array[at : at + ROWS_A_CALL] for name, array in inputs.items()})[0]
+    blocks = (
+        {
+            output: session.run(
+                [output], {name: array[at : at + ROWS_A_CALL] for name, array in inputs.items()}
+            )[0]
+        }
         for at in range(0, count, ROWS_A_CALL)
-    ]
-    return np.concatenate(blocks)
+    )
+    return _joined(blocks, count)[output]
+
+
+def _joined(blocks: Iterable[Inputs], count: int) -> dict[str, np.ndarray]:
+    """Arrays of `count` rows in all, from blocks of them; never all of it twice."""
+    whole: dict[str, np.ndarray] = {}
+    start = 0
+    for block in blocks:
+        for name, array in block.items():
+            if name not in whole:
+                whole[name] = np.empty((count, *array.shape[1:]), array.dtype)
+            whole[name][start : start + len(array)] = array
+        start += len(next(iter(block.values())))
+    return whole
 
 
 def _stages(progress: Progress) -> Progress:

@@ -21,7 +21,7 @@ MOSTLY = 0.5
 
 def odd_fields(project: Project, rows: Labelled, parts: Parts) -> tuple[str, ...]:
     """Say which fields the model can make little of on the training rows."""
-    training = rows.fields.take(pa.array(parts.train, pa.int64()))
+    training = rows.take(parts.train)
     found: list[str] = []
     for slot in project.embedding.slots:
         if slot.name != project.id:
@@ -33,7 +33,7 @@ def odd_order(project: Project, rows: Labelled, parts: Parts) -> tuple[str, ...]
     """Say so where the last rows of the file are to be the test, and time runs backwards there."""
     if project.split.by != "order" or project.event_time is None:
         return ()
-    times = rows.fields.column(project.event_time)
+    times = rows.column(project.event_time)
     judged = parts.test if len(parts.test) else parts.validation
     before, after = (_middle(times, numbers) for numbers in (parts.train, judged))
     if before is None or after is None or after >= before:

@@ -5,15 +5,19 @@ left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engine import tabular
 from engine.errors import FieldProblem, InputError
+from engine.spill import SPILL, blocks_of, gathered
 from engine.training.targets import MISSING, label_codes, label_weights
 from rules.errors import nearest
 
@@ -21,18 +25,21 @@ if TYPE_CHECKING:
     from engine.project import Label, Project
     from engine.schema import Schema
 
-BLOCK = 65_536
 PROBLEMS_SHOWN = 3
+PROBLEMS_TOLD = 20
+PROBLEMS_COUNTED = 10_000
 MOST_UNREADABLE = 0.5
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """`fields` has a normal column for every field; `codes` `(n,)` int64 for every label, −1 where it is
+    """`table` has a normal column for every field; `codes` `(n,)` int64 for every label, −1 where it is
     missing; `weights` `(n,)` float64 for the labels that have weights.
+
+    A large table lies in files of `folder`: it is to be read by blocks, or a column at a time.
     """
 
-    fields: pa.RecordBatch
+    table: pa.Table
     codes: Mapping[str, np.ndarray]
     read: int  # rows in the table
     rejected: int  # of these, rows that the schema refuses
@@ -41,18 +48,50 @@ class Labelled:
     warnings: tuple[str, ...] = ()
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None  # `(n,)` int64, where the split is by group: equal numbers stay together
+    folder: Path = SPILL
 
     @property
     def rows(self) -> int:
-        return int(self.fields.num_rows)
+        return int(self.table.num_rows)
+
+    def longest_text(self) -> float:
+        """Mean bytes a row of the field whose texts are the longest."""
+        texts = [column for column in self.table.columns if pa.types.is_string(column.type)]
+        return max((pc.sum(pc.binary_length(text)).as_py() or 0 for text in texts), default=0) / max(
+            1, self.rows
+        )
+
+    @cached_property
+    def fields(self) -> pa.RecordBatch:
+        """All of the rows at once."""
+        whole = self.table.combine_chunks().to_batches()
+        if len(whole) > 1:
+            raise InputError(f"{self.rows:,} rows hold more text than can be learned from at once")
+        return whole[0] if whole else pa.RecordBatch.from_pylist([], self.table.schema)
+
+    def column(self, name: str) -> pa.Array:
+        """One column of all the rows."""
+        chunks = self.table.column(name).chunks
+        return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+    def blocks(self) -> Iterator[Labelled]:
+        """The rows a block at a time, in order; no rows are one block."""
+        if not self.rows:
+            yield self
+        start = 0
+        for block in blocks_of(self.table):
+            yield self._with(pa.Table.from_batches([block]), slice(start, start + block.num_rows))
+            start += block.num_rows
 
     def take(self, rows: np.ndarray) -> Labelled:
-        """Some of the rows, in the order given."""
-        fields = self.fields.take(pa.array(rows, pa.int64()))
+        """Some of the rows, by number in ascending order."""
+        return self._with(taken(self.table, rows, self.folder), rows)
+
+    def _with(self, table: pa.Table, rows: np.ndarray | slice) -> Labelled:
         codes = {name: codes[rows] for name, codes in self.codes.items()}
         groups = None if self.groups is None else self.groups[rows]
         weights = {name: weights[rows] for name, weights in self.weights.items()}
-        return replace(self, fields=fields, codes=codes, groups=groups, weights=weights)
+        return replace(self, table=table, codes=codes, groups=groups, weights=weights)
 
     def counted(self, label: str) -> np.ndarray:
         """Whether each row counts for a label: it is known, and its weight is not 0; `(n,)` bool."""
@@ -71,12 +110,27 @@ class Labelled:
         }
 
 
-def read_labelled(project: Project, table: pa.Table, source: str) -> Labelled:
+def taken(table: pa.Table, rows: np.ndarray, folder: Path) -> pa.Table:
+    """Give some rows of a table, by number in ascending order; many of them lie in files of `folder`."""
+    if (np.diff(rows) < 0).any():
+        raise ValueError("row numbers must ascend")
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        start = done = 0
+        for block in blocks_of(table):
+            stop = int(np.searchsorted(rows, start + block.num_rows))
+            yield block.take(pa.array(rows[done:stop] - start, pa.int64()))
+            start, done = start + block.num_rows, stop
+
+    return gathered(parts(), folder) if table.num_rows else table
+
+
+def read_labelled(project: Project, table: pa.Table, source: str, *, folder: Path | None = None) -> Labelled:
     """Read a table by the project's schema and labels; `source` names it in messages.
 
-    Rows that the schema refuses and rows without any label are left out and counted. Raises InputError for
-    a table without rows, without a column that every record needs, without a label's column, or mostly
-    unreadable.
+    Rows that the schema refuses and rows without any label are left out and counted. Where there are many,
+    the others lie in files of `folder`, by default of the project's own. Raises InputError for a table
+    without rows, without a column that every record needs, without a label's column, or mostly unreadable.
     """
     if table.num_rows == 0:
         raise InputError(f"{source}: no rows; give a file with labelled rows")
@@ -85,45 +139,71 @@ def read_labelled(project: Project, table: pa.Table, source: str) -> Labelled:
     weighed = {
         name: label_weights(label, table, codes[name], source) for name, label in project.labels.items()
     }
-    fields, kept, rejects = _normal(project.schema, table)
-    problems = Counter(f"{one.field}: {one.message}" for _, found in rejects for one in found)
-    if len(rejects) > MOST_UNREADABLE * table.num_rows:
-        raise InputError(_unreadable(source, table.num_rows, rejects, problems))
-    labelled = np.zeros(len(kept), bool)
+    labelled = np.zeros(table.num_rows, bool)
     for values in codes.values():
-        labelled |= values[kept] != MISSING
-    used = kept[labelled]
-    fields = fields if labelled.all() else fields.filter(pa.array(labelled))
+        labelled |= values != MISSING
+    folder = project.root / SPILL if folder is None else folder
+    reading = _Reading(project.schema)
+    fields = gathered(reading.blocks(table, labelled), folder)
+    if reading.rejected > MOST_UNREADABLE * table.num_rows:
+        raise InputError(reading.unreadable(source, table.num_rows))
+    used = np.concatenate(reading.used)
     return Labelled(
         fields,
         {name: values[used] for name, values in codes.items()},
         table.num_rows,
-        len(rejects),
-        int((~labelled).sum()),
-        dict(problems.most_common(20)),
+        reading.rejected,
+        reading.unlabelled,
+        dict(reading.problems.most_common(PROBLEMS_TOLD)),
         _warnings(project.schema, table, fields, project.labels),
         {name: weights[used] for name, weights in weighed.items() if weights is not None},
         _groups(project, table, used),
+        folder,
     )
 
 
-def _normal(
-    schema: Schema, table: pa.Table
-) -> tuple[pa.RecordBatch, np.ndarray, list[tuple[int, tuple[FieldProblem, ...]]]]:
-    """Every field of the readable rows in one batch, their row numbers, and the rejects by row number."""
-    batches: list[pa.RecordBatch] = []
-    kept: list[np.ndarray] = []
-    rejects: list[tuple[int, tuple[FieldProblem, ...]]] = []
-    start = 0
-    for block in table.to_batches(max_chunksize=BLOCK):
-        normal = tabular.normalise(schema, block)
-        batches.append(normal.batch)
-        kept.append(np.asarray(normal.rows, np.int64) + start)
-        rejects += [(start + row, found) for row, found in normal.rejects]
-        start += block.num_rows
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()
-    fields = whole[0] if whole else batches[0].slice(0, 0)
-    return fields, np.concatenate(kept), rejects
+class _Reading:
+    """What a pass over a table meets: numbers of the rows that can be used, and the others counted."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self.used: list[np.ndarray] = []
+        self.rejected = self.unlabelled = 0
+        self.problems: Counter[str] = Counter()
+        self._first: tuple[int, tuple[FieldProblem, ...]] | None = None
+
+    def blocks(self, table: pa.Table, labelled: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """Every field of the rows that can be read and have a label, in normal form."""
+        start = 0
+        for block in blocks_of(table):
+            normal = tabular.normalise(self._schema, block)
+            rows = np.asarray(normal.rows, np.int64) + start
+            known = labelled[rows]
+            self._note(normal.rejects, start)
+            self.unlabelled += int((~known).sum())
+            self.used.append(rows[known])
+            yield normal.batch if known.all() else normal.batch.filter(pa.array(known))
+            start += block.num_rows
+
+    def unreadable(self, source: str, rows: int) -> str:
+        """What to say of a table that hardly any row of can be read."""
+        assert self._first is not None  # noqa: S101 — asked for only where rows were refused
+        row, found = self._first
+        told = self.problems.most_common(PROBLEMS_SHOWN)
+        worst = "; ".join(f"{text} ({count} rows)" for text, count in told)
+        return (
+            f"{source}: {self.rejected} of {rows} rows do not fit the schema: {worst}. "
+            f"The first is row {row}: {'; '.join(map(str, found))}. "
+            "Mend the fields in project.yaml, or the file"
+        )
+
+    def _note(self, rejects: tuple[tabular.Reject, ...], start: int) -> None:
+        if rejects and self._first is None:
+            self._first = start + rejects[0][0], rejects[0][1]
+        self.rejected += len(rejects)
+        self.problems.update(f"{one.field}: {one.message}" for _, found in rejects for one in found)
+        if len(self.problems) > 2 * PROBLEMS_COUNTED:
+            self.problems = Counter(dict(self.problems.most_common(PROBLEMS_COUNTED)))
 
 
 def _groups(project: Project, table: pa.Table, used: np.ndarray) -> np.ndarray | None:
@@ -155,17 +235,8 @@ def _check_columns(schema: Schema, table: pa.Table, source: str) -> None:
         )
 
 
-def _unreadable(source: str, rows: int, rejects: list, problems: Counter[str]) -> str:
-    row, found = rejects[0]
-    worst = "; ".join(f"{text} ({count} rows)" for text, count in problems.most_common(PROBLEMS_SHOWN))
-    return (
-        f"{source}: {len(rejects)} of {rows} rows do not fit the schema: {worst}. "
-        f"The first is row {row}: {'; '.join(map(str, found))}. Mend the fields in project.yaml, or the file"
-    )
-
-
 def _warnings(
-    schema: Schema, table: pa.Table, fields: pa.RecordBatch, labels: Mapping[str, Label]
+    schema: Schema, table: pa.Table, fields: pa.Table, labels: Mapping[str, Label]
 ) -> tuple[str, ...]:
     """What is odd but usable: fields that are missing in every row, and labels that are missing in some."""
     found = []

@@ -4,6 +4,7 @@ numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
     from engine.project import Split
 
 
+MOST_TRAIN, MOST_VALIDATION = 1_000_000, 250_000
+"""Rows that a fit learns from and chooses by at most: a larger table is sampled down to them."""
+MOST_TEXT = 1_500_000_000  # bytes of one column of the rows learned from
+LEAST_OF_CLASS = 10
+
+
 @dataclass(frozen=True)
 class Parts:
-    """Row numbers in ascending order, int64; together every row once."""
+    """Row numbers in ascending order, int64: no row twice."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -65,6 +72,33 @@ def thinned(parts: Parts, share: float, strata: np.ndarray, seed: int) -> Parts:
     drawn = np.random.default_rng(seed).permutation(parts.train)
     kept = [mine[: round(share * len(mine))] for mine in _by_value(drawn, strata)]
     return Parts(np.sort(np.concatenate(kept)), parts.validation, parts.test)
+
+
+def bounded(parts: Parts, counted: Mapping[str, np.ndarray], seed: int, text: float = 0.0) -> Parts:
+    """The same parts where they are within bounds; else a seeded sample of training and validation rows.
+
+    `counted` `(rows,)` int64 by label: the class of each row, below 0 where it does not count. A few rows
+    more than the bound are kept where a class would otherwise have fewer than ten. `text` are the mean bytes
+    a row of the longest column: where they are many, fewer rows are taken.
+    """
+    readable = int(MOST_TEXT / max(text, 1.0))
+    train = _sampled(parts.train, counted, min(MOST_TRAIN, readable), seed)
+    validation = _sampled(parts.validation, counted, min(MOST_VALIDATION, readable), seed)
+    return Parts(train, validation, parts.test)
+
+
+def _sampled(numbers: np.ndarray, counted: Mapping[str, np.ndarray], most: int, seed: int) -> np.ndarray:
+    if len(numbers) <= most:
+        return numbers
+    drawn = np.random.default_rng(seed).permutation(numbers)
+    kept = [drawn[:most]]
+    for classes in counted.values():
+        of_class = classes[drawn]
+        kept += [
+            drawn[np.flatnonzero(of_class == code)[:LEAST_OF_CLASS]]
+            for code in np.unique(of_class[of_class >= 0])
+        ]
+    return np.unique(np.concatenate(kept))
 
 
 def _by_value(numbers: np.ndarray, strata: np.ndarray) -> list[np.ndarray]:

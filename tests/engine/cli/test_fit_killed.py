@@ -14,9 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.experiments.cache import CACHE, read_arrays
+from engine.spill import SPILL
 from tests.engine.cli.conftest import Run, loans
 
-TANDEM = Path(sys.executable).with_name("tandem")
+TANDEM = (str(Path(sys.executable).with_name("tandem")),)
+_IN_FILES = """\
+from engine import cli, spill
+spill.MOST_BYTES, spill.BLOCK_ROWS = 0, 1_000
+raise SystemExit(cli.main())
+"""
+IN_FILES = (sys.executable, "-c", _IN_FILES)
+"""The same command, with tables of any size in files as those are that memory is too small for."""
 ROWS = 12_000
 
 
@@ -41,10 +49,12 @@ def passes_kept(project: Path) -> int:
     return 0
 
 
-def fit_and_stop(project: Path, after: int, stop: signal.Signals) -> tuple[int, str]:
+def fit_and_stop(
+    project: Path, after: int, stop: signal.Signals, command: tuple[str, ...] = TANDEM
+) -> tuple[int, str]:
     """Fit, stop it once more passes than `after` are kept; gives how many are, and what it said."""
     fitting = subprocess.Popen(
-        [TANDEM, "fit", project], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "fit", project], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     while passes_kept(project) <= after:
         assert fitting.poll() is None, "it ended before it could be stopped"
@@ -56,9 +66,9 @@ def fit_and_stop(project: Path, after: int, stop: signal.Signals) -> tuple[int, 
     return passes_kept(project), err
 
 
-def fit(project: Path, *options: str) -> dict[str, object]:
+def fit(project: Path, *options: str, command: tuple[str, ...] = TANDEM) -> dict[str, object]:
     done = subprocess.run(
-        [TANDEM, "fit", project, "--json", *options], capture_output=True, text=True, check=True
+        [*command, "fit", project, "--json", *options], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
     return json.loads(done.stdout)  # type: ignore[no-any-return]
@@ -82,6 +92,20 @@ def test_killed_twice_and_run_again_it_comes_to_the_same(long_project: Path, tmp
     assert again["digest"] == alone["digest"]
     assert again["evaluation"] == alone["evaluation"]
     assert passes_kept(long_project) == 0
+
+
+def test_killed_with_its_rows_in_files_it_goes_on_there(long_project: Path, tmp_path: Path) -> None:
+    """It reads them again, and comes to the digest of a fit in memory; no rows are left in the folder."""
+    whole = tmp_path / "whole"
+    shutil.copytree(long_project, whole)
+    alone = fit(whole)
+    kept, _ = fit_and_stop(long_project, 0, signal.SIGKILL, IN_FILES)
+    again = fit(long_project, command=IN_FILES)
+    (went_on,) = again["went_on"]  # type: ignore[misc]
+    assert f"goes on from epoch {kept + 1} of 40" in went_on
+    assert again["digest"] == alone["digest"]
+    assert again["evaluation"] == alone["evaluation"]
+    assert list((long_project / SPILL).iterdir()) == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

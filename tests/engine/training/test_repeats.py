@@ -18,7 +18,7 @@ QUICK = PROJECT.replace("epochs: 4", "epochs: 1")
 
 def test_equal_rows_are_counted_and_others_are_not() -> None:
     """Equal in every field, missing ones too; a row that differs in one field is another."""
-    fields = pa.record_batch({"x": [1, 1, 2, None, None, 1], "y": ["a", "a", "a", "b", "b", None]})
+    fields = pa.table({"x": [1, 1, 2, None, None, 1], "y": ["a", "a", "a", "b", "b", None]})
     assert repeated(fields, np.array([0, 3]), np.array([1, 2, 4, 5])) == 2
     assert warnings_of(fields, np.array([0]), {"test": np.array([2, 5])}) == ()
 
@@ -27,7 +27,7 @@ def test_rows_that_are_all_different_are_told_apart() -> None:
     """A hundred thousand rows, no two equal."""
     rng = np.random.default_rng(0)
     pairs = np.stack([np.arange(100_000) // 300, np.arange(100_000) % 300], axis=1)[rng.permutation(100_000)]
-    fields = pa.record_batch({"a": pairs[:, 0], "b": pairs[:, 1]})
+    fields = pa.table({"a": pairs[:, 0], "b": pairs[:, 1]})
     assert repeated(fields, np.arange(50_000), np.arange(50_000, 100_000)) == 0
 
 
