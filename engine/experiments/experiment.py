@@ -201,11 +201,16 @@ class _Course:
         self.embedded_rows = 0
 
     def run(self) -> Outcome:
-        alive = list(self.standings)
+        alive = [number for some in self._sharing(list(self.standings)) for number in some]
         heats: list[Heat] = []
         left = self.sweep.race.risk if self.sweep.race else 0.0
         full = self._cost(alive, WHOLE)
-        for at, rung in enumerate(self.rungs):
+        while len(heats) < len(self.rungs):
+            at = len(heats)
+            if len(self._sharing(alive)) == 1:
+                # One embedding has nothing to race against; in full all of its variants cost what one does.
+                self.rungs = (*self.rungs[:at], WHOLE)
+            rung = self.rungs[at]
             alive, unpaid = self._paid(alive, self.rungs[at:])
             self._fate(unpaid, BUDGET)
             alive, late = self._run_all(alive, at)
@@ -267,14 +272,18 @@ class _Course:
         self.watch(f"rung {at + 1} of {len(self.rungs)}", 1.0, list(self.standings.values()))
 
     def _after(self, heat: Heat, allowance: float, rest: Sequence[Rung]) -> tuple[Heat, list[int]]:
-        """Drop what the evidence is against, then what the rest of the budget has no room for."""
-        numbers = [one.variant.number for one in self._ranked(heat.ran)]
-        losses = np.stack([self._losses(number) for number in numbers])
+        """Drop what the evidence is against, then what the rest of the budget has no room for.
+
+        Embeddings race: each stands by the best of the variants that share it, and they share its fate.
+        """
+        groups = self._sharing([one.variant.number for one in self._ranked(heat.ran)])
+        losses = np.stack([self._losses(group[0]) for group in groups])
         seeds, race = len(self.seeds), self.sweep.race
         found = drop(losses, heat.rung, allowance, tolerance=race.tolerance if race else None, seeds=seeds)
-        kept, dropped = [numbers[at] for at in found.kept], [numbers[at] for at in found.dropped]
+        kept, dropped = ([one for at in some for one in groups[at]] for some in (found.kept, found.dropped))
         going, unpaid = self._paid(kept, rest)
-        forced = risk_of_keeping(losses, heat.rung, len(going), found.tolerance, seeds) if unpaid else 0.0
+        paid = len(self._sharing(going))
+        forced = risk_of_keeping(losses, heat.rung, paid, found.tolerance, seeds) if unpaid else 0.0
         self._fate(dropped, EVIDENCE)
         self._fate(unpaid, BUDGET)
         return (
@@ -284,6 +293,14 @@ class _Course:
             ),
             going,
         )  # fmt: skip
+
+    def _sharing(self, numbers: Sequence[int]) -> list[list[int]]:
+        """The variants of each embedding together, in the order of the first of them."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number in numbers:
+            keys = tuple(self._key(number, seed, WHOLE) for seed in self.seeds)
+            groups.setdefault(keys, []).append(number)
+        return list(groups.values())
 
     def _paid(self, numbers: Sequence[int], rungs: Sequence[Rung]) -> tuple[list[int], list[int]]:
         """As many, from the first on, as the rest of the budget takes, if one of them goes to the end."""

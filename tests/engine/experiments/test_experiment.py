@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InputError
-from engine.experiments.experiment import BUDGET, FINISHED, winner_bundle
+from engine.experiments.experiment import BUDGET, EVIDENCE, FINISHED, winner_bundle
 from engine.experiments.variants import BASE
 from engine.project import load_project
 from engine.training.build import fit
@@ -167,3 +167,47 @@ def test_standings_are_frozen_records(tmp_path: Path) -> None:
     (one,) = run(write_sweep(tmp_path, "seeds: [3]\nrace: false\n")).standings
     assert replace(one, fate="x").fate == "x"
     assert one.fate == FINISHED
+
+
+def test_what_shares_one_embedding_does_not_race(tmp_path: Path) -> None:
+    """On rows enough for a race, after another sweep: no rung but the whole, and no row is embedded anew."""
+    path = write_sweep(tmp_path, "seeds: [3]\nrace: false\n", rows=4_000)
+    assert run(path).embedded_rows > 0
+    path.write_text("""\
+measure: value_per_row
+vary: {policy.0.when: [scores.lost >= 0.7, scores.lost >= 0.9], policy.1.when: [scores.lost >= 0.3]}
+""")
+    outcome = run(path)
+    assert [heat.rung.whole for heat in outcome.heats] == [True]
+    assert {one.fate for one in outcome.standings} == {FINISHED}
+    assert (outcome.embedded_rows, outcome.evaluations, outcome.full, outcome.risk) == (0, 1.0, 1.0, 0.0)
+
+
+def test_variants_of_one_embedding_share_its_fate(tmp_path: Path) -> None:
+    """What learns nothing is dropped with all of its thresholds; of what goes on no threshold is dropped."""
+    sweep = """\
+measure: auc
+vary: {policy.0.when: [scores.lost >= 0.7, scores.lost >= 0.9], embedding.learning_rate: [0.01, 0.000001]}
+"""
+    text = QUICK.replace("[logistic, naive-bayes]", "[logistic]").replace("epochs: 2", "epochs: 8")
+    outcome = run(write_sweep(tmp_path, sweep, text=text, rows=4_000))
+    fates: dict[float, set[str]] = {}
+    for one in outcome.standings:
+        rate = one.variant.project.embedding.learning_rate
+        fates.setdefault(rate, set()).add(one.fate)
+    assert fates[1e-6] == {EVIDENCE}
+    assert all(len(some) == 1 for some in fates.values())
+    assert {FINISHED} in fates.values()
+
+
+def test_a_budget_keeps_what_an_embedding_in_it_pays_for(tmp_path: Path) -> None:
+    """One evaluation is one width, with both of its thresholds, whatever the order of the sweep."""
+    sweep = """\
+race: false
+vary: {policy.0.when: [scores.lost >= 0.7, scores.lost >= 0.9], embedding.width: [4, 8]}
+budget: {evaluations: 1}
+"""
+    outcome = run(write_sweep(tmp_path, sweep))
+    fates = {one.variant.project.embedding.width: one.fate for one in outcome.standings}
+    assert fates == {8: FINISHED, 4: BUDGET}
+    assert sum(one.fate == FINISHED for one in outcome.standings) == 3
