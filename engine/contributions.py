@@ -32,12 +32,16 @@ from engine.walks import Walks
 class Contributions:
     """What moved one score: `base`, the mean of the reference rows, and what each of `fields` added to it
     make `log_odds`, the record's own. The field that added most, up or down, comes first.
+
+    `error` is what `fields` are off by, root mean square, as estimates of the Shapley values over the
+    bundle's reference rows; None where no row is walked by two orders.
     """
 
     score: str
     base: float
     log_odds: float
     fields: Mapping[str, float]
+    error: float | None = None
 
 
 class Explainer:
@@ -54,7 +58,7 @@ class Explainer:
     ) -> None:
         self._encoding, self._names, self._scores = encoding, encoding.names, tuple(scores)
         self._walks = Walks(model, encoding, margins, references, sums)
-        self._shares = shares_of(len(references), len(references.orders))
+        self._rows, self._shares = len(references), shares_of(len(references), len(references.orders))
         self._base = self._walks.bases.mean(axis=0).tolist()
         if len(self._scores) != len(self._base):
             raise BundleError("the margins of the model are not those of its scores", part=REFERENCES)
@@ -62,19 +66,34 @@ class Explainer:
     def explain(self, values: Mapping[str, Any]) -> dict[str, Contributions]:
         """Say what moved each score of one record in normal form; a score that is no number is left out."""
         walked = self._walks.to(self._encoding.record(values))
-        # There and back, weighed: (2 · orders, fields, scores) → (fields, scores).
-        added = np.tensordot(np.concatenate([self._shares, self._shares]) / 2, walked.added, 1)
+        # There and back: (2 · orders, fields, scores) → (orders, fields, scores).
+        there, back = walked.added.reshape(2, len(self._shares), *walked.added.shape[1:])
+        by_order = (there + back) / 2
+        added = np.tensordot(self._shares, by_order, 1)
+        errors = self._errors(by_order)
         strongest = np.argsort(-np.abs(added), axis=0, kind="stable").T.tolist()
         told = np.isfinite(walked.own) & np.isfinite(added).all(axis=0)
         return {
             score: Contributions(
-                score, base, own, {self._names[field]: amounts[field] for field in strongest[place]}
+                score, base, own, {self._names[field]: amounts[field] for field in strongest[place]}, error
             )
-            for place, (score, base, own, amounts) in enumerate(
-                zip(self._scores, self._base, walked.own.tolist(), added.T.tolist(), strict=True)
+            for place, (score, base, own, amounts, error) in enumerate(
+                zip(self._scores, self._base, walked.own.tolist(), added.T.tolist(), errors, strict=True)
             )
             if told[place]
         }
+
+    def _errors(self, by_order: np.ndarray) -> list[float | None]:
+        """The standard error of what fields add, root mean square over the fields, of each score.
+
+        Two orders of one row differ by √2 times what one is off by; the shares say how that averages out.
+        """
+        twice = by_order[self._rows :]
+        if not len(twice):
+            return [None] * by_order.shape[2]
+        off = ((by_order[: len(twice)] - twice) ** 2).mean(axis=(0, 1)) / 2
+        errors: list[float | None] = np.sqrt(off * (self._shares**2).sum()).tolist()
+        return errors
 
 
 def shares_of(rows: int, orders: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import Any
 
 from engine.contributions import Contributions
@@ -14,6 +15,7 @@ from rules.verdict import COUNTED
 
 PRINCIPAL = 4  # reasons told of an adverse decision
 FIELDS_SHOWN = 5
+LARGE = 0.1  # an error to be told of: as a share of the contributions' root mean square
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,9 @@ class Explanation:
         if rest:
             others = f"{len(rest)} other field{'s' if len(rest) > 1 else ''}"
             lines.append(f"    {sum(added for _, added in rest):+.2f} {others}")
+        size = sqrt(sum(added**2 for _, added in shown) / max(1, len(shown)))
+        if moved.error is not None and moved.error > LARGE * size:
+            lines.append(f"    each is an estimate, off by some {moved.error:.2g}: the fields are entangled")
         return lines
 
 

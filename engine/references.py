@@ -2,6 +2,7 @@
 
 Training rows as the graph reads them, few and chosen to stand for all. Each has an order of the fields: an
 explanation walks from the reference row to the record, and back, changing one field at a time in that order.
+Some have a second order: how far two walks from one row differ tells what walks are off by.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ MOST_ROWS = 1_024
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """`rows`: inputs of R reference rows by name, `(R, columns)`; `orders` `(R, fields)` int64: for each row
-    the places of all fields in `Encoding.names`, each once.
+    """`rows`: inputs of R reference rows by name, `(R, columns)`; `orders` `(P, fields)` int64, R ≤ P ≤ 2 R:
+    order k is of row k mod R, and has the places of all fields in `Encoding.names`, each once.
     """
 
     rows: Mapping[str, np.ndarray]
     orders: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.orders)
+        return len(next(iter(self.rows.values())))
 
     def to_json(self) -> dict[str, Any]:
         """Give the written form: JSON types only, null for NaN."""
@@ -51,17 +52,21 @@ class References:
         ):
             raise BundleError("expected the keys 'rows' and 'orders'", part=REFERENCES)
         orders = _whole(data["orders"], "orders", (0, len(encoding.names)))
-        if not 1 <= len(orders) <= MOST_ROWS:
-            raise BundleError(f"{len(orders)} rows; from 1 to {MOST_ROWS} are allowed", part=REFERENCES)
         if orders.shape[1] != len(encoding.names) or (np.sort(orders) != np.arange(orders.shape[1])).any():
             raise BundleError("orders: each has every field of the encoding once", part=REFERENCES)
         owners, rows = encoding.owners, data["rows"]
         if set(rows) != set(owners):
             raise BundleError("rows: not the inputs of the encoding", part=REFERENCES)
         read = {name: _input(name, rows[name], encoding) for name in owners}
+        count = min(len(array) for array in read.values())
+        if count > MOST_ROWS:
+            raise BundleError(f"{count} rows; from 1 to {MOST_ROWS} are allowed", part=REFERENCES)
         for name, array in read.items():
-            if array.shape != (len(orders), len(owners[name])):
+            if array.shape != (count, len(owners[name])):
                 raise BundleError(f"rows.{name}: {array.shape} values do not fit", part=REFERENCES)
+        if not count <= len(orders) <= 2 * count:
+            message = f"{len(orders)} orders for {count} rows; each row has one or two"
+            raise BundleError(message, part=REFERENCES)
         return cls(read, orders)
 
 

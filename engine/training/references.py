@@ -16,13 +16,15 @@ from threadpoolctl import threadpool_limits
 from embeddings.design import SPAN
 from embeddings.encode import Encoding
 from engine.references import REFERENCES, References
+from engine.training.orders import balanced_orders
 from engine.training.reuse import canonical_json
 
 POOL = 4_000  # rows to choose from
 WAVES = 512
 PITCH = 0.5  # of the waves; 0.25 to 1 choose about as well
-ROWS_EXPLAINED = 448  # rows of the model that one explanation may take, where the fields are not too many
-FEWEST, MOST = 8, 32
+ROWS_EXPLAINED = 880  # rows of the model that one explanation may take, where the fields are not too many
+FEWEST, MOST = 12, 40
+TWICE = 4  # at least so many rows are walked by a second order, or one in five
 LEAST_SHARE = 0.01  # levels seen in a smaller share of the rows are not told apart
 LEAST_SPREAD = 0.1
 
@@ -48,7 +50,7 @@ def references_for(fields: int) -> int:
     """How many reference rows suit so many fields: each is walked there and back, a field at a time.
 
     >>> references_for(12), references_for(24), references_for(200)
-    (20, 9, 8)
+    (40, 19, 12)
     """
     return int(np.clip(ROWS_EXPLAINED // (2 * max(1, fields - 1)), FEWEST, MOST))
 
@@ -56,7 +58,7 @@ def references_for(fields: int) -> int:
 def choose_references(
     encoding: Encoding, inputs: Inputs, embedding: np.ndarray, count: int, seed: int
 ) -> References:
-    """Choose `count` of n training rows, and draw an order of the fields for each.
+    """Choose `count` of n training rows, an order of the fields for each, and a second one for the first few.
 
     `inputs` as `Encoding.batch` gives them; `embedding` `(n, width)`.
     """
@@ -65,7 +67,8 @@ def choose_references(
     inputs = {name: array[pool] for name, array in inputs.items()}
     waves = _waves([*_columns(encoding, inputs), embedding[pool]], draw)
     chosen = _herd(waves, min(count, len(pool)))
-    orders = np.stack([draw.permutation(len(encoding.names)) for _ in chosen])
+    twice = min(len(chosen), max(TWICE, len(chosen) // 5))
+    orders = balanced_orders(len(encoding.names), len(chosen) + twice, draw)
     return References({name: array[chosen] for name, array in inputs.items()}, orders)
 
 

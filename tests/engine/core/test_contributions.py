@@ -158,6 +158,37 @@ def test_the_same_record_is_explained_the_same() -> None:
         assert explaining.explain(values) == explaining.explain(values) == again.explain(values)
 
 
+def test_the_error_is_what_walks_are_off_by() -> None:
+    """Over many records and orders, its mean square is that of the distance from exact values."""
+    draw = np.random.default_rng(8)
+    rows = draw.normal(size=(6, 4)) * 2
+    stated, found = [], []
+    for seed in range(60):
+        record = tuple((draw.normal(size=4) * 2).tolist())
+        orders = np.stack([draw.permutation(4) for _ in range(12)])
+        held = References({"numeric": rows.astype(np.float32)}, orders)
+        told = explainer(tangled(seed), held).explain(of(record))["s"]
+        exact = exactly(tangled(seed), record, rows.tolist())
+        assert told.error is not None
+        stated.append(told.error**2)
+        found.append(
+            np.mean([(told.fields[name] - value) ** 2 for name, value in zip("abcd", exact, strict=True)])
+        )
+    assert 0.7 < np.mean(stated) / np.mean(found) < 1.4
+
+
+def test_the_error_is_nought_for_pairs_and_unknown_for_one_order_a_row() -> None:
+    """Fields that act in pairs are exact along any order; rows walked once say nothing of it."""
+    rows = np.array([(1.0, 2.0, -1.0, 0.5), (0.0, 1.0, 2.0, 3.0)], np.float32)
+    orders = np.array([[0, 1, 2, 3], [2, 0, 3, 1], [3, 1, 0, 2]])
+    record = of((2.0, -1.0, 0.5, 1.0))
+    twice = explainer(products(), References({"numeric": rows}, orders)).explain(record)["s"]
+    once = explainer(products(), References({"numeric": rows}, orders[:2])).explain(record)["s"]
+    assert twice.error == pytest.approx(0.0, abs=1e-6)
+    assert once.error is None
+    assert dict(twice.fields) == pytest.approx(dict(once.fields), abs=1e-6)
+
+
 def test_a_score_that_is_no_number_is_left_out() -> None:
     """Where the graph gives NaN there is nothing to explain."""
     rows = in_all_orders([(0.0, 0.0, 0.0, 0.0)], 4)

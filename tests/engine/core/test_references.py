@@ -43,6 +43,12 @@ def put(*path: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def repeat(data: dict[str, Any], times: int) -> None:
+    data["orders"] *= times
+    for rows in data["rows"].values():
+        rows *= times
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -53,7 +59,9 @@ def put(*path: Any) -> Callable[[dict[str, Any]], None]:
         (put("orders", 0, 0, 99), "whole numbers from 0 to 6"),
         (put("orders", 0, 0, True), "whole numbers from 0 to 6"),
         (put("orders", 0, [0, 0, 1, 2, 3, 4, 5]), "every field of the encoding once"),
-        (put("orders", [[0, 1, 2, 3, 4, 5, 6]] * 2000), "2000 rows"),
+        (put("orders", [[0, 1, 2, 3, 4, 5, 6]] * 13), "13 orders for 6 rows"),
+        (put("orders", [[0, 1, 2, 3, 4, 5, 6]] * 5), "5 orders for 6 rows"),
+        (lambda data: repeat(data, 200), "1200 rows; from 1 to 1024"),
         (put("rows", "other", []), "not the inputs of the encoding"),
         (put("rows", "numeric", 0, 0, 1e30), "numbers within"),
         (put("rows", "numeric", 0, 0, "1"), "numbers within"),

@@ -84,3 +84,8 @@ def test_a_project_may_keep_none() -> None:
     assert reference_part(ENCODING, inputs, embedding, count=0, seed=1) == {}
     (part,) = reference_part(ENCODING, inputs, embedding, count=None, seed=1).values()
     assert part.count(b"],[") > references_for(3)
+
+
+def test_the_first_rows_have_a_second_order() -> None:
+    """One in five, at least four: by them an explanation tells what it may be off by."""
+    assert [len(chosen(count).orders) for count in (2, 16, 40)] == [4, 20, 48]
