@@ -174,7 +174,7 @@ class Game:
 
 
 def shap_explainers(game: Game, rows: float, aim: float, off: Errors) -> dict[str, Say]:
-    """SHAP's explainers: at their defaults, at our number of rows, and at the fewest orders that reach `aim`."""
+    """SHAP at its defaults, at our number of rows, and at the fewest orders that reach `aim`."""
     import shap
 
     fields, background = len(game.names), game.background
