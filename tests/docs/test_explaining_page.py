@@ -35,6 +35,6 @@ def test_the_codes_are_what_a_project_file_takes() -> None:
 
 
 def test_the_project_page_says_how_many_rows_are_kept() -> None:
-    """By default 8 to 32, for many fields and for few."""
-    assert "8 to 32" in (DOCS / "project-file.md").read_text()
-    assert (references_for(500), references_for(4)) == (8, 32)
+    """By default 12 to 40, for many fields and for few."""
+    assert "12 to 40" in (DOCS / "project-file.md").read_text()
+    assert (references_for(500), references_for(4)) == (12, 40)
