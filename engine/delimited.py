@@ -21,6 +21,7 @@ import pyarrow.csv as pacsv
 
 from engine.errors import FieldProblem, InputError, shown
 from engine.formats import Broken, TableChunk, format_of, unique_names
+from engine.utf8 import ODD, SoundText, original_bytes
 
 BLOCK_BYTES = 4 << 20
 HEADER_MOST = 1 << 20
@@ -70,16 +71,22 @@ class CsvSource:
         compression = "gzip" if self._gzipped else None
         with (
             pa.input_stream(str(self._path), compression=compression) as stream,
-            pacsv.open_csv(stream, read, parse, convert) as reader,
+            pa.PythonFile(self._sound(stream), "r") as sound,
+            pacsv.open_csv(sound, read, parse, convert) as reader,
         ):
             yield from reader
+
+    def _sound(self, stream: Any) -> SoundText:
+        self._read = SoundText(stream)
+        return self._read
 
     def _note(self, row: Any) -> str:
         message = f"{row.actual_columns} cells where the header has {row.expected_columns}"
         # pyarrow counts rows from 1 and the header as the first.
         if "\n" in row.text and row.text.count('"') % 2:
             self._open_quote = row.number - 2
-        self._broken.append(Broken(row.number - 2, (FieldProblem("", message),), row.text[:TEXT_SHOWN]))
+        problem = FieldProblem("", message)
+        self._broken.append(Broken(row.number - 2, (problem,), _readable(row.text[:TEXT_SHOWN])))
         return "skip"
 
     def _chunk(self, batch: pa.RecordBatch, number: int) -> TableChunk:
@@ -95,13 +102,14 @@ class CsvSource:
         texts: list[pa.Array] = []
         misread: dict[int, list[FieldProblem]] = {}
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            texts.append(_text(name, column, misread))
+            text = column.cast(pa.string())
+            texts.append(_text(name, text, misread) if self._read.odd else text)
         table = pa.RecordBatch.from_arrays(texts, schema=self.columns)
         if misread:
             good = np.ones(batch.num_rows, dtype=bool)
             good[list(misread)] = False
             for place, problems in sorted(misread.items()):
-                passed.append(Broken(int(rows[place]), tuple(problems), _readable(batch, place)))
+                passed.append(Broken(int(rows[place]), tuple(problems), _line(batch, place)))
             table, rows = table.filter(pa.array(good)), rows[good]
         return TableChunk(table, rows, tuple(sorted(passed, key=lambda broken: broken.row)))
 
@@ -151,28 +159,28 @@ def _header(path: Path, *, gzipped: bool) -> list[str]:
     return names
 
 
-def _text(name: str, column: pa.Array, misread: dict[int, list[FieldProblem]]) -> pa.Array:
-    """Read a column of bytes as text; rows in which it is none are noted and left null."""
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowInvalid:
-        texts: list[str | None] = []
-        for place, cell in enumerate(column.to_pylist()):
-            try:
-                texts.append(None if cell is None else cell.decode())
-            except UnicodeDecodeError:
-                texts.append(None)
-                misread.setdefault(place, []).append(FieldProblem(name, "not valid UTF-8", shown(cell)))
-        return pa.array(texts, pa.string())
+def _text(name: str, texts: pa.Array, misread: dict[int, list[FieldProblem]]) -> pa.Array:
+    """Leave the cells null that were no text, and note their rows."""
+    odd = pc.match_substring_regex(texts, ODD)
+    for place in np.flatnonzero(odd.fill_null(fill_value=False)).tolist():
+        cell = shown(original_bytes(texts[place].as_py()))
+        misread.setdefault(place, []).append(FieldProblem(name, "not valid UTF-8", cell))
+    return pc.if_else(odd, pa.scalar(None, pa.string()), texts)
 
 
-def _readable(batch: pa.RecordBatch, place: int) -> str:
-    """Show a row with a cell that is no UTF-8 as far as it can be shown, its odd bytes as `\\xef`."""
+def _line(batch: pa.RecordBatch, place: int) -> str:
+    """Write a row as it is in the file, as far as it can be shown."""
     (row,) = batch.slice(place, 1).to_pylist()
-    cells = ("" if cell is None else cell.decode(errors="backslashreplace") for cell in row.values())
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()[:TEXT_SHOWN]
+    csv.writer(line, lineterminator="").writerow(
+        "" if cell is None else cell.decode() for cell in row.values()
+    )
+    return _readable(line.getvalue()[:TEXT_SHOWN])
+
+
+def _readable(text: str) -> str:
+    """Show what is no UTF-8 as `\\xef`."""
+    return original_bytes(text).decode(errors="backslashreplace")
 
 
 def _cell_type(kind: pa.DataType) -> pa.DataType:

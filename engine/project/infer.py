@@ -57,6 +57,8 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
             continue
         if not NAME.fullmatch(column) or column in RESERVED:
             notes.append(f"column '{column}' is left out: a field's name is letters, digits and _")
+        elif (kind := _no_field(table.column(column))) is not None:
+            notes.append(f"column '{column}' is left out: it holds {kind}, and a field is one plain value")
         elif identity is None and _is_identity(column, table.column(column)):
             identity = column
         else:
@@ -104,8 +106,12 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
 
 def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
     """The label's values with their counts, the most frequent first."""
+    if (kind := _no_field(column)) is not None:
+        raise InputError(f"label '{label}' holds {kind}: name a column with one plain value a row")
     counts = column.drop_null().value_counts()
     found = sorted(((one["values"], one["counts"]) for one in counts.to_pylist()), key=lambda one: -one[1])
+    if not found:
+        raise InputError(f"label '{label}' is missing in every row: there is nothing to learn")
     if len(found) < 2:
         raise InputError(f"label '{label}' has one value only: there is nothing to learn")
     if len(found) > MOST_CLASSES:
@@ -125,6 +131,20 @@ def _meaning(classes: list[tuple[Any, int]], positive: Any) -> str:
     if positive is not None:
         return f"positive: {_scalar(positive)}"
     return f"classes: [{', '.join(_scalar(str(value)) for value, _ in classes)}]"
+
+
+def _no_field(column: pa.ChunkedArray) -> str | None:
+    """What a column holds, where that can be no field; None where it can."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind):
+        return f"lists or records ({kind})"
+    try:
+        column.slice(0, 0).cast(pa.string())
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            column.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        return f"what is no text ({kind})"
+    return None
 
 
 def _is_identity(name: str, column: pa.ChunkedArray) -> bool:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from engine import tabular
 from engine.errors import FieldProblem, InputError
 from engine.spill import SPILL, blocks_of, gathered
-from engine.training.targets import MISSING, label_codes, label_weights
+from engine.training.targets import MISSING, label_codes, label_weights, refuse_nested
 from rules.errors import nearest
 
 if TYPE_CHECKING:
@@ -211,6 +211,7 @@ def _groups(project: Project, table: pa.Table, used: np.ndarray) -> np.ndarray |
     name = project.split.field
     if project.split.by != "group" or name not in table.column_names:
         return None
+    refuse_nested(table.schema.field(name).type, f"column '{name}', by which project.yaml splits")
     encoded = pa.chunked_array([table.column(name).combine_chunks()]).dictionary_encode().combine_chunks()
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)

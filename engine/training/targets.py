@@ -41,6 +41,7 @@ def label_codes(label: Label, table: pa.Table, source: str) -> np.ndarray:
     column = table.column(label.column)
     if isinstance(column.type, pa.DictionaryType):
         column = column.cast(column.type.value_type)
+    refuse_nested(column.type, f"{source}: label '{label.name}' (column '{label.column}')")
     encoded = pa.chunked_array([column.combine_chunks()]).dictionary_encode().combine_chunks()
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     values = encoded.dictionary.to_pylist()
@@ -50,6 +51,12 @@ def label_codes(label: Label, table: pa.Table, source: str) -> np.ndarray:
     codes = np.append(np.array(meanings, np.int64), MISSING)
     places = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
     return np.asarray(codes[places])
+
+
+def refuse_nested(kind: pa.DataType, place: str) -> None:
+    """Refuse a column whose values are lists or records; `place` names it. Raises InputError."""
+    if pa.types.is_nested(kind):
+        raise InputError(f"{place}: a column of {kind}; each row must have one text, number, true or false")
 
 
 def label_weights(label: Label, table: pa.Table, codes: np.ndarray, source: str) -> np.ndarray | None:
