@@ -25,7 +25,7 @@ from benchmarks.races import POPULATIONS, races
 from benchmarks.setting import ROOT, SEED, WORK
 from engine.experiments.cache import Cache
 from engine.experiments.experiment import CACHE, Outcome, run_experiment
-from engine.experiments.sweep import load_sweep
+from engine.experiments.load import load_sweep
 from engine.project import load_project
 
 ROWS = 10_000

@@ -35,12 +35,12 @@ def command(
     What was run is kept: after a stop, or with more variants, only the rest is run. 'tandem fit --from NAME'
     then fits the winner.
     """
-    from engine.cli.console import say, say_json
+    from engine.cli.console import complain, say, say_json
     from engine.cli.tables import labelled_table
     from engine.experiments.board import leaderboard, write_board
     from engine.experiments.cache import CACHE, Cache
     from engine.experiments.experiment import FOLDER, run_experiment
-    from engine.experiments.sweep import load_sweep
+    from engine.experiments.load import load_sweep
     from engine.project import load_project
 
     if clean:
@@ -55,8 +55,13 @@ def command(
     project = load_project(read.project)
     train = labelled_table(project, project.data.train, "train")
     test = labelled_table(project, project.data.test, "test") if project.data.test else None
+
+    def note(text: str) -> None:
+        if not as_json:
+            complain(f"note: {text}")
+
     with _watching(read.measure, quiet=as_json) as watch:
-        outcome = run_experiment(read, project, train, test, watch)
+        outcome = run_experiment(read, project, train, test, watch, note)
     judged, look = _test(outcome)
     board = leaderboard(outcome, judged, look)
     folder = read.project / FOLDER / read.name
@@ -132,13 +137,16 @@ def _live_table(what: str, share: float, standings: Sequence[Standing], measure:
 
 
 def _print(board: dict[str, Any], path: Path) -> None:
-    from engine.cli.console import heading, say, say_table
+    from engine.cli.console import complain, heading, say, say_table
+    from engine.experiments.board import as_yaml
 
     measure, spent = board["measure"], board["spent"]
     say(
         f"{board['experiment']}: {len(board['variants']):,} variants by {measure} ({board['better']} is "
         f"better) on {board['rows']['validation']:,} validation rows"
     )
+    for known_of in board["notes"]:
+        complain(f"note: {known_of}")
     rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
     columns = (
         "",
@@ -174,8 +182,10 @@ def _print(board: dict[str, Any], path: Path) -> None:
     winner = board["winner"]
     heading("Winner")
     say(f"{winner['name']}: bundle {winner['digest'].removeprefix('sha256:')[:12]}")
-    for key, value in winner["changes"].items():
-        say(f"  {key}: {value}")
+    for key, value in winner["settings"].items():
+        say(f"  {key}: {as_yaml(value)}")
+    if (left := [one for one in board["variants"] if one["rung"] == 0]) and len(left) == len(rows) - 1:
+        say("nothing competed with it: the budget let no other variant run")
     best = next((one for one in board["variants"] if one.get("best")), None)
     if best is not None and not best["winner"]:
         say(f"the simplest within one standard error of the best, {best['name']}")
@@ -186,12 +196,19 @@ def _print(board: dict[str, Any], path: Path) -> None:
 
 def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
     mark = "winner" if one["winner"] else "best" if one.get("best") else one["fate"]
+    if one.get("decides_as"):
+        mark += f", decides as '{one['decides_as']}'"
     name = one["name"] if len(one["name"]) <= NAME_WIDTH else one["name"][: NAME_WIDTH - 1] + "…"
     if "quality" not in one:
         return place, name, "–", "–", "–", None, None, None, "–", mark
     quality = f"{one['quality']:.4f} ± {one['interval'][1] - one['quality']:.4f}"
+    if one["seeds"] > 1:
+        first = one["by_seed"][0]
+        quality += f" (seed {first['seed']}: {first['quality']:.4f})"
     behind = f"{one['behind_best']:+.4f} ± {one['standard_error']:.4f}" if "behind_best" in one else "–"
-    kinds = ", ".join(dict.fromkeys(one["kinds"].values()))
+    kinds = " / ".join(
+        dict.fromkeys(", ".join(dict.fromkeys(seed["kinds"].values())) for seed in one["by_seed"])
+    )
     digest = (one["digest"] or "–").removeprefix("sha256:")[:12]
     size = round(one["model_bytes"] / 1024)
     serve = round(one["serve_us"]) if "serve_us" in one else None

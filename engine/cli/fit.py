@@ -48,6 +48,7 @@ def command(
     from engine.cli.tables import labelled_table
     from engine.evaluation.looks import looked_at
     from engine.evaluation.report import notes
+    from engine.experiments.board import as_yaml
     from engine.experiments.cache import CACHE, Cache
     from engine.experiments.memory import remembering_learner
     from engine.lifecycle.names import Act, current_user
@@ -125,8 +126,8 @@ def command(
     if look is not None and look.bundles > 1:
         say(f"{look.bundles} bundles were judged on these rows by now: the more, the more they flatter")
     if winner is not None:
-        changed = ", ".join(f"{key}: {value}" for key, value in winner.changes.items())
-        say(f"your files are as they were; to keep what won, set {changed or 'nothing'}")
+        settings = ", ".join(f"{key}: {as_yaml(value)}" for key, value in winner.settings.items())
+        say(f"your files are as they were; to keep what won, set {settings or 'nothing'}")
     return say("'tandem show' has the evaluation, 'tandem promote' makes it the champion")
 
 

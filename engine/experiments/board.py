@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 from engine.errors import InputError
 from engine.experiments.experiment import INTERVAL, Heat, Outcome, Standing
@@ -18,9 +20,11 @@ from engine.files import write_whole
 
 if TYPE_CHECKING:
     from engine.evaluation.looks import Look
+    from engine.experiments.trial import Trial
 
-FORMAT = 1
+FORMAT = 2
 FILE = "leaderboard.json"
+SHOWN = 3
 MEASURED = ("fit_seconds", "serve_us")  # what differs from run to run
 
 Json = dict[str, Any]
@@ -61,6 +65,7 @@ def leaderboard(outcome: Outcome, test: Mapping[str, Any], look: Look | None) ->
         },
         "variants": [_row(outcome, one, best=one.variant.number in kept) for one in outcome.standings],
         "winner": _winner(outcome),
+        "notes": [*outcome.notes, *_not_served(outcome)],
         "test": {"source": test.get("source"), "rows": test.get("rows"), "figures": _figures(test)},
         "looks": None if look is None else look.to_json(),
     }
@@ -109,7 +114,7 @@ def _row(outcome: Outcome, one: Standing, *, best: bool) -> Json:
     if not one.trials:
         return row
     quality, error = one.quality(measure), one.error(measure)
-    first = one.trials[0]
+    first = one.delivered
     row |= {
         "quality": quality,
         "interval": [quality - INTERVAL * error, quality + INTERVAL * error],
@@ -119,7 +124,12 @@ def _row(outcome: Outcome, one: Standing, *, best: bool) -> Json:
             if name in first.rows
         },
         "seeds": len(one.trials),
+        "by_seed": [
+            {"seed": one.variant.seeded(seed).project.embedding.seed, **_trial(trial, measure)}
+            for seed, trial in zip(outcome.sweep.seeds or (None,), one.trials, strict=True)
+        ],
         "kinds": dict(first.kinds),
+        "refused": {name: dict(why) for name, why in first.refused.items() if why},
         "model_bytes": first.model_bytes,
         "fit_seconds": float(np.mean([trial.seconds for trial in one.trials])),
         "digest": first.digest if one.rung == len(outcome.heats) else None,
@@ -127,7 +137,46 @@ def _row(outcome: Outcome, one: Standing, *, best: bool) -> Json:
     if one.rung == len(outcome.heats):
         row["serve_us"] = float(np.mean([trial.serve_us for trial in one.trials]))
         row["behind_best"], row["standard_error"] = _behind(one, outcome.best, measure)
+        row["decides_as"] = _same(one, outcome)
     return row | {"best": best and one is outcome.best}
+
+
+def as_yaml(value: Any) -> str:
+    """A setting as it is written into project.yaml, on one line."""
+    written: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return written.removesuffix("\n").removesuffix("\n...")
+
+
+def _not_served(outcome: Outcome) -> list[str]:
+    """Candidates that cannot be served, each with the variants of which that is said and the reason."""
+    variants: dict[tuple[str, str, str], list[str]] = {}
+    for one in sorted(outcome.standings, key=lambda one: one.variant.number):
+        for trial in one.trials[:1]:
+            for name, why in trial.refused.items():
+                for kind, reason in why.items():
+                    variants.setdefault((name, kind, " ".join(reason.split())), []).append(one.variant.name)
+    return [
+        f"{', '.join(names[:SHOWN])}{' and others' if len(names) > SHOWN else ''}: "
+        f"'{kind}' of classifier '{name}' cannot be served and was not chosen: {reason}"
+        for (name, kind, reason), names in variants.items()
+    ]
+
+
+def _trial(trial: Trial, measure: str) -> Json:
+    """What one seed came to."""
+    return {
+        "quality": float(trial.rows[measure].mean()),
+        "kinds": dict(trial.kinds),
+        "model_bytes": trial.model_bytes,
+    }
+
+
+def _same(one: Standing, outcome: Outcome) -> str | None:
+    """The first variant of the sweep whose bundle decides the same; None where that is this one."""
+    whole = [other for other in outcome.standings if other.rung == one.rung]
+    same = [other for other in whole if other.delivered.decides == one.delivered.decides]
+    first = min(same, key=lambda other: other.variant.number)
+    return None if first is one else first.variant.name
 
 
 def _behind(one: Standing, best: Standing, measure: str) -> tuple[float, float]:
@@ -152,10 +201,12 @@ def _heat(heat: Heat) -> Json:
 def _winner(outcome: Outcome) -> Json:
     """The winner as `tandem fit --from` needs it: the project as it stood, and what the rows were."""
     variant = outcome.winner.variant.seeded(outcome.sweep.seeds[0] if outcome.sweep.seeds else None)
+    seed, written = variant.project.embedding.seed, outcome.base.project.embedding.seed
     return {
         **variant.to_json(),
-        "digest": outcome.winner.trials[0].digest,
-        "seed": variant.project.embedding.seed,
+        "digest": outcome.winner.delivered.digest,
+        "seed": seed,
+        "settings": dict(variant.changes) | ({} if seed == written else {"embedding.seed": seed}),
         "project": variant.project.text.decode(),
         "rules": {name: data.decode() for name, data in variant.rules.items()},
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in outcome.base.rules.items()},

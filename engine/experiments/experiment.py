@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import InputError
+from embeddings.errors import EmbeddingError
+from engine.errors import InputError, OutputError, TandemError
 from engine.experiments.cache import CACHE, Cache
+from engine.experiments.courses import Note
+from engine.experiments.idle import idle
 from engine.experiments.judge import LOWER_IS_BETTER
 from engine.experiments.race import WHOLE, Rung, drop, risk_of_keeping, rungs_for
 from engine.experiments.sweep import Sweep, unknown_label
@@ -23,7 +26,7 @@ from engine.experiments.variants import Variant, variants_of
 from engine.project.reading import KINDS
 from engine.training.split import thinned
 from engine.training.targets import LEAST_ROWS, MISSING, class_names
-from rules.errors import CheckFailed
+from rules.errors import CheckFailed, Problem
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,12 +73,22 @@ class Standing:
 
     @property
     def simplicity(self) -> tuple[int, int, int]:
-        """What settles a tie: the kinds' places in the order of simplicity, the model's size, the number."""
+        """What settles a tie: the kinds' places in the order of simplicity, the models' size, the number.
+
+        Of all seeds, for all of them are in the measure.
+        """
         # A classifier of the project's own stands behind all of ours.
         places = [
-            KINDS.index(kind) if kind in KINDS else len(KINDS) for kind in self.trials[0].kinds.values()
+            KINDS.index(kind) if kind in KINDS else len(KINDS)
+            for trial in self.trials
+            for kind in trial.kinds.values()
         ]
-        return sum(places), self.trials[0].model_bytes, self.variant.number
+        return sum(places), sum(trial.model_bytes for trial in self.trials), self.variant.number
+
+    @property
+    def delivered(self) -> Trial:
+        """The trial of the bundle that it is fitted to: that of its first seed."""
+        return self.trials[0]
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,7 @@ class Outcome:
     embedded_rows: int
     shop: Workshop = field(repr=False)
     base: Variant = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def risk(self) -> float:
@@ -124,8 +138,8 @@ def winner_bundle(outcome: Outcome) -> tuple[Variant, Bundle]:
     """The winner with the first of its seeds, and its bundle, from what is remembered."""
     variant = outcome.winner.variant.seeded(next(iter(outcome.sweep.seeds), None))
     bundle = outcome.shop.bundle(variant)
-    if bundle.digest != outcome.winner.trials[0].digest:
-        raise AssertionError(f"{variant.name} gave {outcome.winner.trials[0].digest}, now {bundle.digest}")
+    if bundle.digest != outcome.winner.delivered.digest:
+        raise AssertionError(f"{variant.name} gave {outcome.winner.delivered.digest}, now {bundle.digest}")
     return variant, bundle
 
 
@@ -134,12 +148,18 @@ Watch = Callable[[str, float, Sequence[Standing]], None]
 
 
 def run_experiment(
-    sweep: Sweep, project: Project, train: pa.Table, test: pa.Table | None, watch: Watch | None = None
+    sweep: Sweep,
+    project: Project,
+    train: pa.Table,
+    test: pa.Table | None,
+    watch: Watch | None = None,
+    note: Note = lambda _: None,
 ) -> Outcome:
     """Run what has not been run yet, and say what all of it comes to.
 
-    `project` is the one that variants are made of. Deterministic: the same sweep, rows and seeds give the
-    same outcome, whether it ran at once, was killed and run again, or finds all of it in the cache.
+    `project` is the one that variants are made of; `note` hears what is worth knowing before it runs.
+    Deterministic: the same sweep, rows and seeds give the same outcome, whether it ran at once, was killed
+    and run again, or finds all of it in the cache.
 
     Raises CheckFailed for a sweep or rules with mistakes, InputError for rows that cannot be learned from and
     for a budget too small for one run.
@@ -152,27 +172,47 @@ def run_experiment(
     )
     variants = variants_of(sweep)
     prepared = shop.prepared(project)
-    for variant in variants:
-        _check_rules(sweep, shop, variant)
-        same_rows(prepared, shop.prepared(variant.project), variant.name)
+    _check_variants(sweep, shop, prepared, variants)
+    notes = [str(replace(one, source="")) for one in idle(sweep, variants, shop.model)]
+    for told in notes:
+        note(told)
     outcome = _Course(sweep, variants, prepared, shop, watch or _nobody).run()
     cache.trim()
-    return outcome
+    return replace(outcome, notes=tuple(notes))
 
 
-def _check_rules(sweep: Sweep, shop: Workshop, variant: Variant) -> None:
-    """Check a variant's rules: what is wrong is told at its place in the sweep, for its files are nowhere."""
-    try:
-        shop.checked(variant)
-    except CheckFailed as failed:
-        if not variant.changes:
-            raise
-        raise CheckFailed(
-            [
-                sweep.document.problem(variant.place, f"{variant.name}: {one.message}", one.hint)
+def _check_variants(sweep: Sweep, shop: Workshop, prepared: Prepared, variants: Sequence[Variant]) -> None:
+    """Check the rules and the rows of every variant; raises CheckFailed with all that is wrong with them.
+
+    It is told at its place in the sweep: a variant's files are nowhere to look into.
+    """
+    problems: list[Problem] = []
+    for variant in variants:
+        try:
+            shop.checked(variant)
+        except CheckFailed as failed:
+            if not variant.changes:
+                raise
+            place = variant.place_of("rules")
+            problems += [
+                sweep.document.problem(place, f"{variant.name}: {one.message}", one.hint)
                 for one in failed.problems
             ]
-        ) from None
+        try:
+            same_rows(prepared, shop.prepared(variant.project), variant.name)
+        except InputError as error:
+            if not variant.changes:
+                raise
+            problems.append(_wrong(sweep, variant, error, "fields"))
+    if problems:
+        raise CheckFailed(problems)
+
+
+def _wrong(sweep: Sweep, variant: Variant, error: Exception, section: str = "") -> Problem:
+    """Say what is wrong with a variant, by its name and at its place."""
+    place, told = variant.place_of(section), str(error)
+    message = told if f"'{variant.name}'" in told else f"variant '{variant.name}': {told}"
+    return sweep.document.problem(place, message, key=True)
 
 
 def _nobody(_: str, __: float, ___: Sequence[Standing]) -> None:
@@ -220,6 +260,7 @@ class _Course:
                 left -= heat.risk
             heats.append(heat)
         self._fate(alive, FINISHED)
+        self._check_minutes(alive)
         finalists = self._ranked(alive)
         winner = self._simplest(finalists)
         return Outcome(
@@ -236,6 +277,14 @@ class _Course:
             self.shop,
             self.standings[0].variant,
         )
+
+    def _check_minutes(self, finalists: Sequence[int]) -> None:
+        """Refuse a budget that was over before a second variant could run."""
+        minutes = self.sweep.budget.minutes
+        over = minutes is not None and self.spent_s > minutes * 60
+        left = [one for one in self.standings.values() if one.fate == BUDGET]
+        if over and len(finalists) == 1 and len(left) == len(self.standings) - 1:
+            raise self._too_small([left[0].variant.number], [WHOLE], "a second run")
 
     def _run_all(self, numbers: Sequence[int], at: int) -> tuple[list[int], list[int]]:
         """Run variants on a rung until the minutes are over: those that ran, and those that did not."""
@@ -261,7 +310,12 @@ class _Course:
                 self.watch(said, share, list(self.standings.values()))
 
             tell("", 0.0)
-            trial = self.shop.run(variant, rung, tell)
+            try:
+                trial = self.shop.run(variant, rung, tell)
+            except (TandemError, EmbeddingError) as error:
+                if not variant.changes or isinstance(error, OutputError):
+                    raise
+                raise CheckFailed([_wrong(self.sweep, variant, error)]) from error
             if self.sweep.measure not in trial.rows:
                 raise _no_measure(self.sweep)
             self.embeddings.setdefault(self._key(number, seed, rung), rung.cost)
@@ -342,14 +396,14 @@ class _Course:
             self.keys[place] = self.shop.embedding(self.seeded[number, seed], rung)
         return self.keys[place]
 
-    def _too_small(self, numbers: Sequence[int], rungs: Sequence[Rung]) -> InputError:
+    def _too_small(self, numbers: Sequence[int], rungs: Sequence[Rung], runs: str = "one run") -> InputError:
         budget, file = self.sweep.budget, self.sweep.document.file
         paid = sum(self.embeddings.values())
         needed = sum(self._cost(numbers[:1], rung) for rung in rungs)
         if budget.minutes is not None and self.spent_s:
             more_s = needed * self.spent_s / max(paid, 1e-9)
             return InputError(
-                f"{file}: a budget of {budget.minutes:g} minutes is too small for one run: "
+                f"{file}: a budget of {budget.minutes:g} minutes is too small for {runs}: "
                 f"{self.spent_s:.1f} s are spent, one variant on all rows takes about {more_s:.0f} s more; "
                 f"give {(self.spent_s + more_s) / 60:.2g} minutes or more (what is finished is kept)"
             )
@@ -391,7 +445,10 @@ class _Course:
             apart = self._losses(one.variant.number) - best
             if apart.mean() <= max(float(apart.std(ddof=1)) / math.sqrt(len(apart)), NEGLIGIBLE):
                 within.append(one)
-        return min(within, key=lambda one: one.simplicity)
+        chosen = min(within, key=lambda one: one.simplicity)
+        # Another setting that comes to the same decisions is no reason to change anything.
+        same = [one for one in finalists if one.delivered.decides == chosen.delivered.decides]
+        return min(same, key=lambda one: one.variant.number)
 
 
 def _rungs(sweep: Sweep, project: Project, prepared: Prepared) -> tuple[Rung, ...]:
@@ -411,11 +468,11 @@ def _rungs(sweep: Sweep, project: Project, prepared: Prepared) -> tuple[Rung, ..
     return tuple(found)
 
 
-def _no_measure(sweep: Sweep) -> InputError:
+def _no_measure(sweep: Sweep) -> CheckFailed:
+    """Say that what is to be compared cannot be had."""
     why: Mapping[str, str] = {
         "value_per_row": "project.yaml has no evaluation.value, or no validation row gives one",
         "auc": "a class has no validation row",
     }
-    return InputError(
-        f"{sweep.document.file}: '{sweep.measure}' cannot be measured: {why.get(sweep.measure, 'no rows')}"
-    )
+    message = f"'{sweep.measure}' cannot be measured: {why.get(sweep.measure, 'no rows')}"
+    return CheckFailed([sweep.document.problem(("measure",), message)])

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
 from engine.project.folder import FILE
 from engine.project.form import Form
-from rules.errors import CheckFailed, nearest
-from rules.folder import read_rule_file
+from rules.errors import CheckFailed, Problem, nearest
 from rules.forms import choice, keyed, text
-from rules.reader import Document, read_yaml
+from rules.reader import Document
 from rules.shape import Shape
 
 KEYS = ("experiment", "base", "measure", "label", "vary", "variants", "draw", "seeds", "race", "budget")
@@ -86,17 +84,19 @@ class Sweep:
     document: Document = field(repr=False)
 
 
-def load_sweep(path: Path) -> Sweep:
-    """Read a sweep file. Raises InputError where there is none, CheckFailed with every problem of it."""
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; name the sweep file in it")
-    if not path.exists():
-        raise InputError(f"{path}: no such file; docs/experiments.md shows what a sweep looks like")
-    return read_sweep(read_yaml(read_rule_file(path, str(path)), str(path)), path)
-
-
 def read_sweep(document: Document, path: Path) -> Sweep:
-    """Read every section of a sweep; `path` is the file's, beside which the project is looked for."""
+    """Read every section of a sweep; `path` is the file's, beside which the project is looked for.
+
+    Raises CheckFailed with every problem of its form. Its project is not looked at.
+    """
+    sweep, problems = parse_sweep(document, path)
+    if problems:
+        raise CheckFailed(problems)
+    return sweep
+
+
+def parse_sweep(document: Document, path: Path) -> tuple[Sweep, list[Problem]]:
+    """Read every section of a sweep as far as it can be read, and say what is wrong with its form."""
     form = Form(document)
     top = dict(form.mapping((), document.root, KEYS))
     name = form.matching(
@@ -124,9 +124,7 @@ def read_sweep(document: Document, path: Path) -> Sweep:
         _budget(form, top),
         document,
     )
-    if form.problems:
-        raise CheckFailed(form.problems)
-    return sweep
+    return sweep, list(form.problems)
 
 
 def _axes(form: Form, top: Mapping[str, Any]) -> tuple[Axis, ...]:

@@ -22,6 +22,8 @@ from engine.experiments.memory import embedding_key, model_shape, recall_or_lear
 from engine.experiments.race import Rung
 from engine.experiments.variants import Variant
 from engine.files import write_whole
+from engine.manifest import digest_of
+from engine.references import REFERENCES
 from engine.ruleparts import check_files, rule_parts
 from engine.training.build import Prepared, contents_of, prepare
 from engine.training.reuse import canonical_json
@@ -43,14 +45,17 @@ _MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of the bundles made here: only the
 class Trial:
     """What came out of one run.
 
-    rows: by measure, one figure for each validation row. kinds: chosen, by classifier. digest: of the bundle,
-    which a run on all rows gives alone. seconds: of making the model, whenever that was; `spent_s` of these
-    were spent on this run. serve_us: of one record, microseconds.
+    rows: by measure, one figure for each validation row. kinds: chosen, by classifier. refused: by
+    classifier, the candidates that cannot be served, and why. digest: of the bundle, which a run on all rows
+    gives alone; decides: the same without reference rows, which shape no outcome. seconds: of making the
+    model, whenever that was; `spent_s` of these now. serve_us: of one record, microseconds.
     """
 
     rows: Mapping[str, np.ndarray] = field(repr=False)
     kinds: Mapping[str, str]
+    refused: Mapping[str, Mapping[str, str]]
     digest: str
+    decides: str
     model_bytes: int
     seconds: float
     spent_s: float
@@ -133,6 +138,12 @@ class Workshop:
         project, parts = self._on(variant.project, prepared, rung)
         return embedding_key(project, prepared.data, parts.parts, prepared.versions)
 
+    def model(self, variant: Variant) -> str:
+        """The key of a variant's model on all rows: those that share it differ in policy and rules."""
+        prepared = self.prepared(variant.project)
+        embedding = embedding_key(variant.project, prepared.data, prepared.parts, prepared.versions)
+        return key_of(step="model", **model_shape(variant.project, embedding, early=False))
+
     def run(self, variant: Variant, rung: Rung, progress: Progress) -> Trial:
         """Run a trial, or give what it came to when it was run."""
         checked, prepared = self.checked(variant), self.prepared(variant.project)
@@ -155,7 +166,14 @@ class Workshop:
         trial = Trial(
             rows=judged.rows,
             kinds={name: one.kind for name, one in model.chosen.items()},
+            refused={
+                name: {one["kind"]: one["refused"] for one in ran if one["refused"]}
+                for name, ran in model.report["candidates"].items()
+            },
             digest=bundle.digest,
+            decides=digest_of(
+                {path: part for path, part in bundle.manifest.parts.items() if path != REFERENCES}
+            ),
             model_bytes=sum(len(data) for data in model.parts.values()),
             seconds=model.seconds,
             spent_s=time.perf_counter() - began,
@@ -195,6 +213,7 @@ class Workshop:
         value = project.evaluation.value
         return key_of(
             step="trial",
+            holds=list(Trial.__dataclass_fields__),
             **model_shape(project, embedding, early=not rung.whole),
             outcomes=list(project.outcomes),
             policy=project.policy.to_json(),

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from engine.errors import TandemError
-from engine.experiments.sweep import Axis, Place, Sweep
+from engine.experiments.sweep import Place, Sweep
 from engine.project import FILE, Project, load_project, parse_project, read_rules
 from engine.project.forms import PROJECT_FILE
 from engine.training.reuse import canonical_json
@@ -46,6 +46,13 @@ class Variant:
     rules: Mapping[str, bytes] = field(repr=False)
     place: Place = ()  # in the sweep
 
+    def place_of(self, section: str) -> Place:
+        """Where in the sweep it changes a section of the project; its own place where it does not."""
+        key = next((key for key in self.changes if key.split(".")[0] == section), None)
+        if key is None:
+            return self.place
+        return (*self.place, key) if self.place == ("vary",) else (*self.place, "set", key)
+
     def seeded(self, seed: int | None) -> Variant:
         """The variant with another seed of the embedding; as it is where None."""
         if seed is None or seed == self.project.embedding.seed:
@@ -61,22 +68,12 @@ class Variant:
 
 
 def variants_of(sweep: Sweep) -> tuple[Variant, ...]:
-    """Give the project as it is, then every variant; two that come to the same are one.
+    """Give the project as it is, then every variant of a checked sweep; two that come to the same are one.
 
-    Raises CheckFailed: problems of the project at their place there, problems of a variant at the place of
-    what causes it in the sweep.
+    Raises CheckFailed: problems of the project at their place there, values that do not go together at the
+    place of their variant in the sweep.
     """
-    base = load_project(sweep.project)
-    files = read_rules(sweep.project)
-    maker = _Maker(sweep, base, files)
-    problems = [problem for key, path in _targets(sweep) for problem in maker.unknown(key, path)]
-    if problems:
-        raise CheckFailed(problems)
-    problems = [
-        problem for key, value, path in _values(sweep) for problem in maker.wrong_alone(key, value, path)
-    ]
-    if problems:
-        raise CheckFailed(problems)
+    maker = Maker(sweep, load_project(sweep.project), read_rules(sweep.project))
     made: dict[bytes, Variant] = {}
     for name, changes, path in [(BASE, {}, ()), *_combinations(sweep)]:
         variant = maker.make(len(made), name, changes, path)
@@ -88,19 +85,6 @@ def _identity(variant: Variant) -> bytes:
     """What a variant comes to: its data, however it is laid out."""
     rules = {name: data.decode("utf-8", "replace") for name, data in variant.rules.items()}
     return canonical_json([read_yaml(variant.project.text, FILE).root, rules])
-
-
-def _targets(sweep: Sweep) -> Iterator[tuple[str, Place]]:
-    yield from ((axis.key, axis.path) for axis in sweep.axes)
-    for one in sweep.named:
-        yield from ((key, path) for key, (_, path) in one.changes.items())
-
-
-def _values(sweep: Sweep) -> Iterator[tuple[str, Any, Place]]:
-    for axis in sweep.axes:
-        yield from ((axis.key, value, path) for value, path in axis.values)
-    for one in sweep.named:
-        yield from ((key, value, path) for key, (value, path) in one.changes.items())
 
 
 def _combinations(sweep: Sweep) -> Iterator[tuple[str, Changes, Place]]:
@@ -123,38 +107,69 @@ def _combinations(sweep: Sweep) -> Iterator[tuple[str, Changes, Place]]:
         message = f"{count:,} combinations are more than {MOST_VARIANTS:,}"
         raise CheckFailed([sweep.document.problem(("vary",), message, "add draw: {count: 20, seed: 1}")])
     short = _short_names([axis.key for axis in sweep.axes])
+    told = {axis.key: _told_apart([value for value, _ in axis.values]) for axis in sweep.axes}
     for number in numbers:
-        picked = _picked(sweep.axes, sizes, number)
-        name = ", ".join(f"{short[key]} {_shown(value)}" for key, value in picked.items())
-        yield name, picked, ("vary",)
+        places = _picked(sizes, number)
+        named = [
+            f"{short[axis.key]} {told[axis.key][at]}" for axis, at in zip(sweep.axes, places, strict=True)
+        ]
+        picked = {axis.key: axis.values[at][0] for axis, at in zip(sweep.axes, places, strict=True)}
+        yield ", ".join(named), picked, ("vary",)
     for at, one in enumerate(sweep.named):
         yield one.name, {key: value for key, (value, _) in one.changes.items()}, ("variants", at)
 
 
-def _picked(axes: Sequence[Axis], sizes: Sequence[int], number: int) -> Changes:
-    """The values of one combination; the last axis turns fastest."""
-    picked: Changes = {}
-    for axis, size in zip(reversed(axes), reversed(sizes), strict=True):
+def _picked(sizes: Sequence[int], number: int) -> list[int]:
+    """The places of one combination's values, by axis; the last axis turns fastest."""
+    places = []
+    for size in reversed(sizes):
         number, place = divmod(number, size)
-        picked[axis.key] = axis.values[place][0]
-    return dict(reversed(picked.items()))
+        places.append(place)
+    return places[::-1]
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The fewest last steps of each key that no other key shares.
+    """The fewest last steps of each key that no other key shares; a number says nothing without its list.
 
     >>> _short_names(["embedding.width", "classifiers.a.candidates", "classifiers.b.candidates"])
     {'embedding.width': 'width', 'classifiers.a.candidates': 'a.candidates', 'classifiers.b.candidates': 'b.candidates'}
+    >>> _short_names(["policy.0.when", "policy.1.when"])
+    {'policy.0.when': 'policy.0.when', 'policy.1.when': 'policy.1.when'}
     """  # noqa: E501
     short = {}
     for key in keys:
         steps = key.split(".")
         for count in range(1, len(steps) + 1):
             end = ".".join(steps[-count:])
-            if sum(other == end or other.endswith("." + end) for other in keys) == 1:
+            shared = sum(other == end or other.endswith("." + end) for other in keys) > 1
+            if not shared and not end[0].isdigit():
                 break
         short[key] = end
     return short
+
+
+def _told_apart(values: Sequence[Any]) -> list[str]:
+    """Values as names show them: of texts of several words, what is not the same in all of them.
+
+    >>> _told_apart(["scores.risk >= 0.5", "scores.risk >= 0.9"])
+    ['… 0.5', '… 0.9']
+    """
+    if len(values) < 2 or not all(isinstance(value, str) for value in values):
+        return [_shown(value) for value in values]
+    texts = [value.split() for value in values]
+    least = min(map(len, texts))
+    first = _alike(texts, least - 1)
+    last = _alike([words[::-1] for words in texts], least - 1 - first)
+    cut = [" ".join(words[first : len(words) - last]) for words in texts]
+    return [f"{'… ' if first else ''}{text}{' …' if last else ''}" for text in cut]
+
+
+def _alike(texts: Sequence[Sequence[str]], most: int) -> int:
+    """How many first words, up to `most`, are the same in all texts."""
+    count = 0
+    while count < most and len({words[count] for words in texts}) == 1:
+        count += 1
+    return count
 
 
 def _shown(value: Any) -> str:
@@ -163,7 +178,7 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class _Maker:
+class Maker:
     """Makes the files of a variant, and says what is wrong with a change at its place in the sweep."""
 
     def __init__(self, sweep: Sweep, base: Project, files: Mapping[str, bytes]) -> None:
@@ -219,9 +234,7 @@ class _Maker:
             raise CheckFailed(
                 [self._problem(path, f"{name}: {one.message}", one.hint) for one in failed.problems]
             ) from None
-        ruled = [key for key in changes if key.startswith(f"{RULES}.")]
-        place = (*path, ruled[0]) if ruled and path == ("vary",) else path
-        return Variant(number, name, changes, project, files, place)
+        return Variant(number, name, changes, project, files, path)
 
     def _files(self, changes: Changes) -> tuple[Project, dict[str, bytes]]:
         if not changes:

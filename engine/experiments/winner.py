@@ -25,7 +25,7 @@ class Winner:
     experiment: str
     project: Project
     rules: Mapping[str, bytes] = field(repr=False)
-    changes: Mapping[str, Any]
+    settings: Mapping[str, Any]  # what makes the project this variant: its changes, and the seed
     digest: str
     data: Mapping[str, str]
     libraries: Mapping[str, str]
@@ -76,7 +76,7 @@ def read_winner(root: Path, name: str) -> Winner:
         name,
         parse_project(winner["project"].encode(), root=root),
         {file: text.encode() for file, text in winner["rules"].items()},
-        winner["changes"],
+        winner["settings"],
         winner["digest"],
         winner["data"],
         winner["libraries"],

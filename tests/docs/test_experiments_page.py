@@ -11,13 +11,15 @@ from rules.reader import read_yaml
 PAGE = (Path(__file__).parents[2] / "docs/experiments.md").read_text(encoding="utf-8")
 
 
-def test_the_example_is_a_sweep() -> None:
-    """Read without a problem, with the axes that it shows."""
-    example = re.search(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert example is not None
-    sweep = read_sweep(read_yaml(example[1].encode(), "sweep.yaml"), Path("sweep.yaml"))
-    assert [len(axis.values) for axis in sweep.axes] == [3, 4, 2]
-    assert (sweep.name, sweep.seeds, sweep.budget.minutes) == ("widths", (1, 2, 3), 30)
+def test_the_examples_are_sweeps() -> None:
+    """Read without a problem, with the axes that they show."""
+    widths, thresholds = (
+        read_sweep(read_yaml(example.encode(), "sweep.yaml"), Path("sweep.yaml"))
+        for example in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    )
+    assert [len(axis.values) for axis in widths.axes] == [2, 2]
+    assert (widths.name, widths.seeds, widths.budget.minutes) == ("widths", (1, 2), 10)
+    assert [axis.key for axis in thresholds.axes] == ["policy.0.when", "rules.close-call.mode"]
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from engine.lifecycle.registry import Registry
 from tests.engine.cli.conftest import Run, loans
@@ -57,6 +58,27 @@ def test_the_winner_is_fitted_to_its_digest(run: Run, sweep: Path) -> None:
     assert found is not None
     assert found.digest == board["winner"]["digest"]
     assert (sweep.parent / "project.yaml").read_bytes() == before
+
+
+def test_what_it_says_to_set_gives_the_winner(run: Run, sweep: Path) -> None:
+    """The seed too, where the sweep has seeds: followed, a plain fit comes to the same digest."""
+    sweep.write_text("experiment: widths\nvary: {embedding.width: [4]}\nseeds: [1]\nrace: false\n")
+    board = json.loads(run("experiment", sweep, "--json")[1])
+    settings = board["winner"]["settings"]
+    assert settings["embedding.seed"] == 1
+    out = run("fit", sweep.parent, "--from", "widths")[1]
+    said = ", ".join(f"{key}: {value}" for key, value in settings.items())
+    assert f"to keep what won, set {said}" in out
+    written = yaml.safe_load((sweep.parent / "project.yaml").read_text())
+    written["embedding"] |= {key.removeprefix("embedding."): value for key, value in settings.items()}
+    (sweep.parent / "project.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
+    assert json.loads(run("fit", sweep.parent, "--json")[1])["digest"] == board["winner"]["digest"]
+
+
+def test_a_budget_that_lets_nothing_compete_is_told(run: Run, sweep: Path) -> None:
+    """A winner without a race is said to be one."""
+    sweep.write_text("vary: {embedding.width: [4]}\nbudget: {evaluations: 1}\nrace: false\n")
+    assert "nothing competed with it: the budget let no other variant run" in run("experiment", sweep)[1]
 
 
 def test_other_rows_are_not_the_experiments(run: Run, sweep: Path) -> None:

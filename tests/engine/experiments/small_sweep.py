@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from engine.experiments.board import leaderboard
 from engine.experiments.experiment import Outcome, run_experiment, winner_bundle
-from engine.experiments.sweep import load_sweep
+from engine.experiments.load import load_sweep
 from engine.project import load_project
 from engine.training.build import evaluated_on_test
 from tests.engine.training.small_project import PROJECT, small_table, write_project

@@ -13,6 +13,7 @@ from engine.errors import InputError
 from engine.experiments.experiment import BUDGET, EVIDENCE, FINISHED, winner_bundle
 from engine.experiments.variants import BASE
 from engine.project import load_project
+from engine.project.reading import KINDS
 from engine.training.build import fit
 from rules.errors import CheckFailed
 from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep
@@ -121,6 +122,81 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
     assert winner_bundle(outcome)[1].digest == one.trials[0].digest
 
 
+def test_every_seed_is_told(tmp_path: Path) -> None:
+    """With what it chose; the figures of the first, whose bundle is delivered, beside the mean."""
+    board = board_of(run(write_sweep(tmp_path, "seeds: [3, 4]\nrace: false\n")))
+    (one,) = board["variants"]
+    assert [seed["seed"] for seed in one["by_seed"]] == [3, 4]
+    assert one["quality"] == pytest.approx(np.mean([seed["quality"] for seed in one["by_seed"]]))
+    assert one["kinds"] == one["by_seed"][0]["kinds"]
+
+
+def test_what_all_seeds_chose_is_how_simple_a_variant_is(tmp_path: Path) -> None:
+    """A second seed that chose a tree makes it less simple, and larger."""
+    (one,) = run(write_sweep(tmp_path, "seeds: [3, 4]\nrace: false\n")).standings
+    first, second = one.trials
+    trees = replace(second, kinds={**second.kinds, "lost": "tree"}, model_bytes=second.model_bytes + 1)
+    other = replace(one, trials=(first, trees))
+    places = KINDS.index("tree") - KINDS.index(second.kinds["lost"])
+    assert other.simplicity[0] == one.simplicity[0] + places
+    assert other.simplicity[1] == one.simplicity[1] + 1
+
+
+def test_settings_that_decide_the_same_do_not_win(tmp_path: Path) -> None:
+    """Where the fields themselves do, the width changes nothing: the project stays as it is."""
+    text = QUICK.replace("epochs: 2", "epochs: 1, learning_rate: 0.000001")
+    outcome = run(
+        write_sweep(tmp_path, "vary: {embedding.width: [4, 2]}\nrace: false\nseeds: [3, 4]\n", text=text)
+    )
+    assert {kind for one in outcome.standings for kind in one.trials[0].kinds.values()} == {"raw-logistic"}
+    assert outcome.winner.variant.name == BASE
+    rows = {one["name"]: one["decides_as"] for one in board_of(outcome)["variants"]}
+    assert rows == {BASE: None, "width 4": BASE, "width 2": BASE}
+
+
+def test_a_candidate_that_is_not_served_is_told(tmp_path: Path) -> None:
+    """With its variant and the reason: what stands in for it was not asked for."""
+    sweep = """\
+race: false
+variants:
+  - name: processes
+    set:
+      classifiers.lost.candidates: [{name: gp, estimator: sklearn.gaussian_process.GaussianProcessClassifier}]
+"""
+    board = board_of(run(write_sweep(tmp_path, sweep)))
+    (note,) = board["notes"]
+    assert note.startswith("processes: 'gp' of classifier 'lost' cannot be served and was not chosen: ")
+    refused = {one["name"]: one["refused"] for one in board["variants"]}
+    assert refused[BASE] == {}
+    assert list(refused["processes"]["lost"]) == ["gp"]
+
+
+def test_what_cannot_change_the_measure_is_told_before_it_runs(tmp_path: Path) -> None:
+    """Log-loss is of the model: thresholds and rules make variants and no difference; a width makes one."""
+    sweep = """\
+vary:
+  embedding.width: [4, 16]
+  policy.0.when: [scores.lost >= 0.7, scores.lost >= 0.9]
+variants:
+  - {name: rule, set: {rules.many-stops-on-trial.mode: enforce}}
+budget: {evaluations: 2}
+race: false
+"""
+    outcome = run(write_sweep(tmp_path, sweep))
+    policy, rule = outcome.notes
+    assert "sweep.yaml:3:3: 'policy.0.when' cannot change log_loss" in policy
+    assert "sweep.yaml:5:5: variant 'rule' has the model of the project as it is" in rule
+    assert board_of(outcome)["notes"] == [policy, rule]
+
+
+def test_minutes_that_let_nothing_compete_are_refused(tmp_path: Path) -> None:
+    """One variant in full is no comparison; what ran is kept."""
+    sweep = "vary: {embedding.width: [2, 4]}\nrace: false\nbudget: {minutes: 0.000001}\n"
+    with pytest.raises(InputError, match=r"a budget of 1e-06 minutes is too small for a second run: .* give"):
+        run(write_sweep(tmp_path, sweep))
+    assert list((tmp_path / "experiments" / "sweep" / "trials").glob("*.npz"))
+
+
 def test_the_simplest_within_one_standard_error_wins(tmp_path: Path) -> None:
     """The winner is never behind the best by more than the error of their difference."""
     outcome = run(write_sweep(tmp_path, SWEEP))
@@ -130,10 +206,21 @@ def test_the_simplest_within_one_standard_error_wins(tmp_path: Path) -> None:
 
 
 def test_fields_that_refuse_other_rows_are_no_variant(tmp_path: Path) -> None:
-    """Variants are judged on the same rows."""
-    path = write_sweep(tmp_path, "vary: {fields.stops.min: [5]}\nrace: false\n")
-    with pytest.raises(InputError, match=r"variant 'min 5' reads [0-9]+ rows where the project reads 700"):
+    """Variants are judged on the same rows; one that is not is told by name, at its place in the sweep."""
+    sweep = """\
+race: false
+vary: {fields.stops.min: [5]}
+variants:
+  - {name: none fits, set: {fields.weight: {type: float, min: 1000}}}
+"""
+    path = write_sweep(tmp_path, sweep)
+    with pytest.raises(CheckFailed) as failed:
         run(path)
+    first, second = failed.value.problems
+    assert first.message.startswith("variant 'min 5' reads ")
+    assert "rows where the project reads 700" in first.message
+    assert second.message.startswith("variant 'none fits'")
+    assert [(one.line, one.column) for one in (first, second)] == [(2, 8), (4, 28)]
 
 
 def test_a_rule_that_does_not_check_is_told_in_the_sweep(tmp_path: Path) -> None:
@@ -149,7 +236,7 @@ def test_a_measure_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
     """The project says no value."""
     text = QUICK[: QUICK.index("  value:")]
     path = write_sweep(tmp_path, "measure: value_per_row\nseeds: [3]\n", text=text)
-    with pytest.raises(InputError, match="'value_per_row' cannot be measured"):
+    with pytest.raises(CheckFailed, match=r"sweep\.yaml:1:10: 'value_per_row' cannot be measured"):
         run(path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.experiments.sweep import load_sweep
+from engine.experiments.load import load_sweep
 from engine.experiments.variants import BASE, variants_of
 from rules.errors import CheckFailed
 from rules.reader import read_yaml
@@ -56,6 +56,21 @@ def test_a_variant_is_a_whole_project(tmp_path: Path) -> None:
 def test_what_comes_to_the_project_as_it_is_is_no_variant(tmp_path: Path) -> None:
     """The small project's width is 8."""
     assert names_of(tmp_path, "vary: {embedding.width: [8, 16]}") == [BASE, "width 16"]
+
+
+def test_names_tell_variants_apart(tmp_path: Path) -> None:
+    """What all values of a key share is left out, and a place in a list is named with its list."""
+    sweep = """\
+vary:
+  policy.0.when: [scores.lost >= 0.5, scores.lost >= 0.9]
+  policy.1.when: [scores.lost >= 0.2 && stops > 1, scores.lost >= 0.08 && stops > 1]
+"""
+    assert names_of(tmp_path, sweep)[1:] == [
+        "policy.0.when … 0.5, policy.1.when … 0.2 …",
+        "policy.0.when … 0.5, policy.1.when … 0.08 …",
+        "policy.0.when … 0.9, policy.1.when … 0.2 …",
+        "policy.0.when … 0.9, policy.1.when … 0.08 …",
+    ]
 
 
 def test_a_step_into_a_list_is_a_number(tmp_path: Path) -> None:
