@@ -2,27 +2,30 @@
 
 A category of many levels gives, for each class, how much likelier the class is at the level than anywhere
 (Micci-Barreca 2001, "A preprocessing scheme for high-cardinality categorical attributes", equation 3), and
-how common the level is. A text gives the margin of a logistic model on its tokens.
+how common the level is. Two categories give what their levels say together, where that pays. A text gives the
+margin of a logistic model on its tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from embeddings.design import TEXT_SCALE, token_matrix, token_rarity
+from embeddings.design import TEXT_SCALE, design, token_matrix, token_rarity
 from embeddings.encode import Encoding
+from embeddings.errors import EncodingError
+from embeddings.pairs import PRIOR_ROWS, Pair, Truth, fit_pair, log_odds
+from embeddings.paying import paying_pairs
 from embeddings.spec import Spec
 
 INPUT = "derived"
 """The name of these columns among a network's inputs. A graph works them out and takes no such input."""
 FOLDS = 5
 LEAST_SQUARE = 1e-24
-_PRIOR_ROWS = 10.0
 _MOST_CLASSES = 12
 _MOST_ROWS = 50_000
 _BLOCK_ROWS = 65_536
@@ -53,21 +56,31 @@ class TextScore:
 class Derived:
     """`fields` are places of categories, `table` `(table rows, statistics)` float32 what each level gives.
 
-    Columns: the statistics of each of `fields`, then the scores of each text; all standardised. `edges` are
-    those of each column's bins.
+    Columns: the statistics of each of `fields`, what each of `pairs` says, then the scores of each text; all
+    standardised. `edges` are those of each column's bins.
     """
 
     fields: tuple[int, ...]
     table: np.ndarray
     texts: tuple[TextScore, ...]
     edges: tuple[tuple[float, ...], ...]
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def sources(self) -> tuple[tuple[str, int], ...]:
-        """Where each column comes from: the input, and its column there (a text is one)."""
+        """Where each column comes from: the input, and its column there (a pair's first; a text is one)."""
         categories = [("categories", field) for field in self.fields for _ in range(self.table.shape[1])]
         texts = [(f"text.{text.name}", 0) for text in self.texts for _ in text.intercepts]
-        return (*categories, *texts)
+        pairs = [("categories", pair.first) for pair in self.pairs for _ in range(pair.values.shape[1])]
+        return (*categories, *pairs, *texts)
+
+    def bound(self, fields: int) -> list[int]:
+        """For each place of a category, the first that pairs bind it to: those move together."""
+        first = list(range(fields))
+        for pair in self.pairs:
+            one, other = sorted((first[pair.first], first[pair.second]))
+            first = [one if place == other else place for place in first]
+        return first
 
     def of(self, inputs: Inputs) -> np.ndarray:
         """The columns of rows that nothing was fitted on: `(n, columns)` float32."""
@@ -75,6 +88,7 @@ class Derived:
         if self.fields:
             rows = inputs["categories"][:, self.fields]
             parts.append(self.table[rows].reshape(len(rows), -1))
+        parts += [pair.of(inputs["categories"], len(self.table)) for pair in self.pairs]
         parts += [text.of(inputs[f"text.{text.name}"]) for text in self.texts]
         return np.concatenate(parts, axis=1)
 
@@ -94,23 +108,70 @@ def fit_derived(
         if not category.flag and len(category.levels) > spec.statistics_above
     )
     texts = tuple(range(len(encoding.texts))) if spec.text_scores else ()
-    if not codes or not (fields or texts):
+    wanted = _wanted(spec, encoding)
+    if not codes or not (fields or texts or wanted):
         return None
     count = len(next(iter(codes.values())))
     fold = np.random.default_rng(spec.seed).permutation(count) % FOLDS
     table, own = _statistics(encoding, inputs, codes, fields, fold)
+    together = _pairs(spec, encoding, inputs, codes, fields, fold, wanted)
     # On few cores the libraries' threads wait for each other longer than they work.
     with threadpool_limits(1):
         scores = [_text_score(place, encoding, inputs, codes, fold, spec.seed) for place in texts]
-    parts = [own, *(margins for _, margins in scores)]
-    edges = [()] * own.shape[1] + [_edges(column) for _, margins in scores for column in margins.T]
-    derived = Derived(fields, table, tuple(text for text, _ in scores), tuple(edges))
+    unbinned = [own, *(columns for _, columns in together)]
+    parts = [*unbinned, *(margins for _, margins in scores)]
+    edges: list[tuple[float, ...]] = [()] * sum(part.shape[1] for part in unbinned)
+    edges += [_edges(column) for _, margins in scores for column in margins.T]
+    pairs = tuple(pair for pair, _ in together)
+    derived = Derived(fields, table, tuple(text for text, _ in scores), tuple(edges), pairs)
     return derived, np.concatenate(parts, axis=1)
 
 
 def with_derived(inputs: Inputs, derived: Derived | None) -> dict[str, np.ndarray]:
     """Inputs of rows that nothing was fitted on, with their derived columns where there are any."""
     return dict(inputs) if derived is None else {**inputs, INPUT: derived.of(inputs)}
+
+
+def _wanted(spec: Spec, encoding: Encoding) -> tuple[tuple[int, int], ...]:
+    """The places of the pairs that the settings name."""
+    if isinstance(spec.pairs, str):
+        return ()
+    place = {category.name: at for at, category in enumerate(encoding.categories) if not category.flag}
+    for name in (name for names in spec.pairs for name in names):
+        if name not in place:
+            known = ", ".join(place) or "none"
+            raise EncodingError(f"pairs: '{name}' is no category that the embedding reads; those are {known}")
+    return tuple((min(places), max(places)) for a, b in spec.pairs for places in [(place[a], place[b])])
+
+
+def _pairs(
+    spec: Spec,
+    encoding: Encoding,
+    inputs: Inputs,
+    codes: Mapping[str, np.ndarray],
+    fields: Sequence[int],
+    fold: np.ndarray,
+    wanted: Sequence[tuple[int, int]],
+) -> list[tuple[Pair, np.ndarray]]:
+    """The pairs that are asked for, or that pay, with the training rows' own columns out of fold."""
+    if spec.pairs != "auto" and not wanted:
+        return []
+    truths = [
+        Truth(of_label == code, of_label >= 0, fold, FOLDS)
+        for of_label in codes.values()
+        for code in _classes(of_label)
+    ]
+    rows, size = inputs["categories"], encoding.table_rows
+    if spec.pairs == "auto":
+        levels = {place: len(encoding.categories[place].levels) for place in fields}
+
+        def matrix(at: np.ndarray) -> Any:
+            textless = replace(encoding, texts=())
+            return design(textless, {name: array[at] for name, array in inputs.items()}, [])
+
+        with threadpool_limits(1):
+            wanted = paying_pairs(rows, size, levels, truths, spec.rare, spec.seed, matrix)
+    return [fit_pair(rows, size, *pair, truths, spec.rare) for pair in wanted]
 
 
 def _statistics(
@@ -147,22 +208,19 @@ def _levels(rows: np.ndarray, codes: Mapping[str, np.ndarray], size: int) -> np.
             counts = np.bincount(seen.ravel(), minlength=size)
             hits = np.bincount(seen.ravel(), np.repeat(positive, seen.shape[1]), minlength=size)
             rate = (positive.sum() + 0.5) / (len(positive) + 1)
-            smoothed = (hits + _PRIOR_ROWS * rate) / (counts + _PRIOR_ROWS)
-            columns.append(_log_odds(smoothed) - _log_odds(rate))
+            smoothed = (hits + PRIOR_ROWS * rate) / (counts + PRIOR_ROWS)
+            columns.append(log_odds(smoothed) - log_odds(rate))
     counts = np.bincount(rows.ravel(), minlength=size)
     return np.column_stack([*columns, np.log1p(counts) - np.log1p(len(rows))])
 
 
 def _each_class(codes: np.ndarray) -> list[np.ndarray]:
     """Truth of each class: of two the second alone, for it says all."""
-    several = range(1, 2) if codes.max(initial=1) <= 1 else range(int(codes.max()) + 1)
-    return [codes == code for code in several]
+    return [codes == code for code in _classes(codes)]
 
 
-def _log_odds(rate: np.ndarray) -> np.ndarray:
-    bounded = np.clip(rate, 1e-6, 1 - 1e-6)
-    odds: np.ndarray = np.log(bounded) - np.log1p(-bounded)
-    return odds
+def _classes(codes: np.ndarray) -> range:
+    return range(1, 2) if codes.max(initial=1) <= 1 else range(int(codes.max()) + 1)
 
 
 def _text_score(

@@ -80,7 +80,7 @@ def distil(
 def swapped(inputs: Mapping[str, Tensor], derived: Derived | None = None) -> dict[str, Tensor]:
     """Each value of a number or category is, one time in five, another row's; a text goes as a whole.
 
-    What is derived from a field goes with it.
+    What is derived from a field goes with it, and so the fields of a pair go together.
     """
     mixed: dict[str, Tensor] = {}
     taken: dict[str, Tensor] = {}
@@ -92,6 +92,8 @@ def swapped(inputs: Mapping[str, Tensor], derived: Derived | None = None) -> dic
         other = torch.randint(len(values), (len(values), columns), device=values.device)
         stay = torch.arange(len(values), device=values.device)[:, None]
         taken[name] = torch.where(moved, other, stay)
+        if name == "categories" and derived is not None and derived.pairs:
+            taken[name] = taken[name][:, derived.bound(columns)]
         mixed[name] = values.gather(0, taken[name].expand(values.shape))
     if derived is not None:
         rows = torch.stack([taken[name][:, column] for name, column in derived.sources], dim=1)

@@ -17,7 +17,8 @@ from embeddings.errors import ParityError
 from embeddings.network import Fields, bins
 from embeddings.train import Trained
 
-OPSET = 18
+OPSET, ML_OPSET = 18, 3
+OPSETS = {"": OPSET, "ai.onnx.ml": ML_OPSET}
 IR_VERSION = 9
 ALLOWED = 1e-4
 """Largest difference between the graph's embedding and the network's."""
@@ -58,6 +59,7 @@ def add_features(graph: Graph, encoding: Encoding, weights: Mapping[str, np.ndar
         *_numeric(graph, encoding),
         *_categories(graph, encoding, weights, fields.derived),
         *_texts(graph, encoding, weights),
+        *_pairs(graph, encoding, fields.derived),
         *_derived(graph, encoding, fields.derived),
     ]
     return features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
@@ -109,11 +111,28 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), f"embedding/{name}"))
         return f"embedding/{name}"
 
+    def look_up(self, keys: str, known: np.ndarray, output: str) -> str:
+        """The place of each key among `known` `(k,)` int64, from 1; 0 for any other: int64 → int64."""
+        places = np.arange(1, len(known) + 1)
+        output = f"embedding/{output}"
+        # A dictionary in the graph; one without a key would be refused.
+        attributes = {
+            "keys_int64s": known.tolist() or [-1],
+            "values_int64s": places.tolist() or [0],
+            "default_int64": 0,
+        }
+        node = helper.make_node(
+            "LabelEncoder", [keys], [output], name=output, domain="ai.onnx.ml", **attributes
+        )
+        self.nodes.append(node)
+        return output
+
     def written(self, output: str, width: int) -> bytes:
         """The whole as bytes, with one output `(n, width)` float32."""
         given = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", width])
         whole = helper.make_graph(self.nodes, "embedding", self.inputs, [given], self.constants)
-        opsets = [helper.make_opsetid("", OPSET)]
+        used = {node.domain for node in self.nodes}
+        opsets = [helper.make_opsetid(name, version) for name, version in OPSETS.items() if name in used]
         model = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION)
         model.producer_name = "tandem"
         onnx.checker.check_model(model, full_check=True)
@@ -194,6 +213,31 @@ def _summed(graph: Graph, rows: str, table: np.ndarray, places: int, name: str) 
     return graph.add("MatMul", [flat, fold], f"{name}.total")
 
 
+def _pairs(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
+    """What pairs of levels say: the row of each two levels that met is looked up, and that row taken."""
+    if derived is None or not derived.pairs:
+        return
+    both = []
+    for what, places in (
+        ("first", [pair.first for pair in derived.pairs]),
+        ("second", [pair.second for pair in derived.pairs]),
+    ):
+        at = graph.constant(np.array(places, np.int64), f"pairs.{what}")
+        both.append(graph.add("Gather", ["categories", at], f"pairs.{what}.rows", axis=1))
+    size = graph.constant(np.array(encoding.table_rows, np.int64), "pairs.size")
+    keys = graph.add("Add", [graph.add("Mul", [both[0], size], "pairs.scaled"), both[1]], "pairs.keys")
+    # Rows of the category table are of one field each, so that no two pairs share a key.
+    known = np.concatenate([pair.keys for pair in derived.pairs])
+    row = graph.look_up(keys, known, "pairs.row")
+    nought = np.zeros((1, derived.pairs[0].values.shape[1]), np.float32)
+    table = graph.constant(
+        _shares(np.vstack([nought, *(pair.values for pair in derived.pairs)])), "pairs.table"
+    )
+    taken = graph.add("Gather", [table, row], "pairs.taken", axis=0)
+    shape = graph.constant(np.array([-1, len(derived.pairs) * nought.shape[1]], np.int64), "pairs.shape")
+    yield graph.add("Reshape", [taken, shape], "pairs")
+
+
 def _derived(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
     """What texts say about the labels: tables of the bundle's own, binned like numbers."""
     if derived is None or not derived.texts:
@@ -213,8 +257,8 @@ def _derived(graph: Graph, encoding: Encoding, derived: Derived | None) -> Itera
         intercepts = graph.constant(text.intercepts, f"{name}.intercepts")
         parts.append(graph.add("Add", [share, intercepts], name))
     columns = parts[0] if len(parts) == 1 else graph.add("Concat", parts, "derived.columns", axis=1)
-    statistics = len(derived.fields) * derived.table.shape[1]
-    yield _binned(graph, columns, derived.edges[statistics:], "derived")
+    others = len(derived.edges) - sum(len(text.intercepts) for text in derived.texts)
+    yield _binned(graph, columns, derived.edges[others:], "derived")
 
 
 def _shares(table: np.ndarray) -> np.ndarray:

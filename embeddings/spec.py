@@ -13,6 +13,7 @@ from embeddings.errors import SpecError, SpecProblem
 KINDS = ("number", "flag", "category", "text", "timestamp", "vector")
 NUMERIC = ("piecewise-linear", "standardised")
 BODIES = ("auto", "tower", "ensemble")
+PAIRS = ("auto", "none")
 
 _MANY: dict[str, Any] = {"hidden": (128, 128), "bins": 32, "dropout": 0.1}
 # With fewer training rows an embedding is smaller and more strictly held, unless it is told otherwise.
@@ -48,6 +49,8 @@ class Spec:
     rare: a category level seen fewer times in training counts as never seen.
     levels: at most so many levels a field, the most frequent ones.
     statistics_above: a category of more levels also enters by what its levels say about the labels.
+    pairs: pairs of categories that also enter by what their levels say together: `auto` those that pay,
+        `none`, or their names.
     text_scores: whether a text also enters by the margin of a logistic model on its tokens.
     text_tokens: at most so many tokens of a text are used; the training texts may ask for fewer.
     text_buckets, text_width: so many hash buckets of tokens a field, and dimensions of each.
@@ -68,6 +71,7 @@ class Spec:
     rare: int = 3
     levels: int = 10_000
     statistics_above: int = 12
+    pairs: str | tuple[tuple[str, str], ...] = "auto"
     text_scores: bool = True
     text_tokens: int = 96
     text_buckets: int = 8_192
@@ -88,18 +92,22 @@ class Spec:
         problems = list(_check(data))
         slots = tuple(slots)
         problems += _check_slots(slots)
+        problems += _check_names(data.get("pairs"), slots)
         if problems:
             raise SpecError(problems)
         settings: dict[str, Any] = {
             key: tuple(value) if key == "hidden" and value is not None else value
             for key, value in data.items()
         }
+        if not isinstance(settings.get("pairs", ""), str):
+            settings["pairs"] = tuple((str(one), str(other)) for one, other in settings["pairs"])
         return cls(slots=slots, **settings)
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the settings, without the slots, as `from_mapping` reads them."""
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "slots"}
-        return settings | {"hidden": None if self.hidden is None else list(self.hidden)}
+        pairs = self.pairs if isinstance(self.pairs, str) else [list(names) for names in self.pairs]
+        return settings | {"hidden": None if self.hidden is None else list(self.hidden), "pairs": pairs}
 
     def sized(self, rows: int) -> Spec:
         """The same with `hidden`, `bins` and `dropout` settled for so many training rows.
@@ -143,9 +151,10 @@ RANGES: dict[str, tuple[type, float, float]] = {
     "max_rows": (int, 10, 1 << 31),
     "seed": (int, 0, (1 << 63) - 1),
 }
+MOST_PAIRS = 32
 UNSETTLED = ("batch_size", "hidden", "bins", "dropout")
 """Settings that may be null: the number of training rows then settles them."""
-_KEYS = ("numeric", "body", "hidden", "text_scores", *RANGES)
+_KEYS = ("numeric", "body", "hidden", "pairs", "text_scores", *RANGES)
 
 
 def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
@@ -165,6 +174,8 @@ def _check(data: Mapping[str, Any]) -> Iterable[SpecProblem]:
                 yield SpecProblem(key, f"{value!r} is no body", f"known: {', '.join(BODIES)}")
         elif key == "hidden":
             yield from _check_hidden(value)
+        elif key == "pairs":
+            yield from _check_pairs(value)
         elif key not in RANGES:
             near = get_close_matches(str(key), _KEYS, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_KEYS)}"
@@ -179,6 +190,36 @@ def _check_hidden(value: Any) -> Iterable[SpecProblem]:
         yield SpecProblem(
             "hidden", f"got {value!r}", "give one to eight layer widths from 1 to 4096: [128, 128]"
         )
+
+
+def _check_pairs(value: Any) -> Iterable[SpecProblem]:
+    hint = "give auto, none, or names of two categories each: [[country, device]]"
+    if isinstance(value, str):
+        if value not in PAIRS:
+            yield SpecProblem("pairs", f"got {value!r}", hint)
+        return
+    fits = isinstance(value, list | tuple) and len(value) <= MOST_PAIRS
+    if not fits or not all(_is_pair(one) for one in value):
+        yield SpecProblem("pairs", f"got {value!r}", f"{hint}; {MOST_PAIRS} at most")
+    elif len({frozenset(one) for one in value}) < len(value):
+        yield SpecProblem("pairs", f"got {value!r}", "name every pair once")
+
+
+def _is_pair(value: Any) -> bool:
+    """Two names that differ."""
+    pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, str) for one in value)
+    return pair and value[0] != value[1]
+
+
+def _check_names(pairs: Any, slots: tuple[Slot, ...]) -> Iterable[SpecProblem]:
+    """That pairs are of categories, where the fields are known."""
+    if not slots or not isinstance(pairs, list | tuple) or not all(_is_pair(one) for one in pairs):
+        return
+    categories = [slot.name for slot in slots if slot.kind == "category"]
+    for name in dict.fromkeys(name for pair in pairs for name in pair if name not in categories):
+        near = get_close_matches(name, categories, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(categories) or 'none'}"
+        yield SpecProblem("pairs", f"'{name}' is no category that the embedding reads", hint)
 
 
 def _check_range(key: str, value: Any) -> Iterable[SpecProblem]:

@@ -81,6 +81,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         rare: int = Spec.rare,
         levels: int = Spec.levels,
         statistics_above: int = Spec.statistics_above,
+        pairs: str | tuple[tuple[str, str], ...] = Spec.pairs,
         text_scores: bool = Spec.text_scores,
         text_tokens: int = Spec.text_tokens,
         text_buckets: int = Spec.text_buckets,
@@ -108,6 +109,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.rare = rare
         self.levels = levels
         self.statistics_above = statistics_above
+        self.pairs = pairs
         self.text_scores = text_scores
         self.text_tokens = text_tokens
         self.text_buckets = text_buckets

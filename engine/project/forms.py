@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from embeddings.spec import BODIES, NUMERIC, RANGES, UNSETTLED, Spec
+from embeddings.spec import BODIES, MOST_PAIRS, NUMERIC, PAIRS, RANGES, UNSETTLED, Spec
 from embeddings.textmodel import POOLS
 from engine.project.encoders import ENCODER_KEYS
 from engine.project.estimators import INPUTS, MODULES, OWN_KEYS
@@ -104,6 +104,7 @@ _ENCODER = {
     "lower": Shape("Whether its vocabulary is in small letters.", schema={"type": "boolean"}),
     "pool": Shape("How the vectors of pieces become one.", schema={"enum": list(POOLS)}),
 }
+_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2, "uniqueItems": True}
 _EMBEDDING = {
     **{
         name: _number("", low, high, whole=kind is int) if name in UNSETTLED
@@ -112,6 +113,10 @@ _EMBEDDING = {
     },
     "numeric": choice("How numbers are encoded.", NUMERIC, NUMERIC[0]),
     "body": choice("What teaches the tower that serves.", BODIES, BODIES[0]),
+    "pairs": Shape("Categories that also enter by what their levels say together.",
+                   schema={"anyOf": [{"enum": list(PAIRS)},
+                                     {"type": "array", "maxItems": MOST_PAIRS, "items": _PAIR}],
+                           "default": PAIRS[0]}),
     "text_scores": Shape("Whether a logistic model reads the texts too.", schema={"type": "boolean"}),
     "hidden": Shape("Widths of the hidden layers; by the number of rows if left out.", many=True, least=1,
                     empty=True, each=Shape(schema={"type": "integer", "minimum": 1, "maximum": 4096})),

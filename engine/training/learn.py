@@ -126,7 +126,7 @@ def learn(
 
     def embed_and_tell() -> EmbeddedReport:
         embedded, body, difference = embed_rows(project, training, validation, progress, kept.keeper)
-        return embedded, _embedding_report(body, difference)
+        return embedded, _embedding_report(body, difference, embedded.encoding)
 
     embedded, report = kept.embedded(embed_and_tell)
     candidates = {}
@@ -383,9 +383,15 @@ def _scores(project: Project, choices: Mapping[str, Choice], model: bytes, pad: 
     }
 
 
-def _embedding_report(body: Body, difference: float) -> dict[str, Any]:
+def _embedding_report(body: Body, difference: float, encoding: Encoding) -> dict[str, Any]:
     trained = body.trained
+    derived = trained.network.fields.derived
+    pairs = [
+        [encoding.categories[place].name for place in (pair.first, pair.second)]
+        for pair in (derived.pairs if derived else ())
+    ]
     return {
+        **({"pairs": pairs} if pairs else {}),
         "epochs": len(trained.history),
         "best_epoch": trained.best + 1,
         "validation_loss": [epoch.validation_loss for epoch in trained.history],
