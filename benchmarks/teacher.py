@@ -6,7 +6,7 @@ import numpy as np
 
 from embeddings.encode import Encoding
 from embeddings.ensemble import Ensemble
-from embeddings.export import Graph, add_features, reordered
+from embeddings.export import Graph, add_first_layer
 
 
 def teacher_graph(teacher: Ensemble, encoding: Encoding) -> bytes:
@@ -22,9 +22,7 @@ def teacher_graph(teacher: Ensemble, encoding: Encoding) -> bytes:
         held = [graph.constant(weight, f"{name}.weight"), graph.constant(bias, f"{name}.bias")]
         return graph.add("Gemm", [given, *held], name)
 
-    features = add_features(graph, encoding, weights, teacher.fields)
-    first = reordered(weights["first.weight"].T, teacher.fields, encoding)
-    shared = linear(features, first, weights["first.bias"], "first")
+    shared = add_first_layer(graph, encoding, weights, teacher.fields, "first", "first")
     members = []
     for member in range(len(weights["signs"])):
         name = f"member{member}"

@@ -22,8 +22,10 @@ OPSETS = {"": OPSET, "ai.onnx.ml": ML_OPSET}
 IR_VERSION = 9
 ALLOWED = 1e-4
 """Largest difference between the graph's embedding and the network's."""
-FIRST_SUM, ONLY_SUM = "embedding/layer0", "embedding"
-"""What the first layer gives, a sum of what the fields add, in a network of several layers and of one."""
+SUMS = ("embedding/alone", "embedding/layer0", "embedding")
+"""What is a sum of what the fields add: the first of these that a graph has. What the first layer gives, in a
+network of several layers and of one, or where pairs of fields add something to that, what it gives before.
+"""
 _ROWS_AT_ONCE = 8_192
 
 
@@ -38,31 +40,49 @@ def export_onnx(trained: Trained, encoding: Encoding) -> bytes:
     """
     weights = {name: value.detach().cpu().numpy() for name, value in trained.network.state_dict().items()}
     graph = Graph()
-    state = add_features(graph, encoding, weights, trained.network.fields)
     layers = len(trained.network.layers)
+    state = ""
     for place in range(layers):
-        held = weights[f"layers.{place}.weight"].T
-        if place == 0:
-            held = reordered(held, trained.network.fields, encoding)
-        weight = graph.constant(held, f"weight{place}")
-        bias = graph.constant(weights[f"layers.{place}.bias"], f"bias{place}")
         last = place == layers - 1
-        state = graph.add("Gemm", [state, weight, bias], "embedding" if last else f"layer{place}")
+        output = "embedding" if last else f"layer{place}"
+        if place == 0:
+            state = add_first_layer(graph, encoding, weights, trained.network.fields, "layers.0", output)
+        else:
+            weight = graph.constant(weights[f"layers.{place}.weight"].T, f"weight{place}")
+            bias = graph.constant(weights[f"layers.{place}.bias"], f"bias{place}")
+            state = graph.add("Gemm", [state, weight, bias], output)
         if not last:
             state = graph.add("Relu", [state], f"active{place}")
     return graph.written("embedding", trained.network.layers[-1].out_features)
 
 
-def add_features(graph: Graph, encoding: Encoding, weights: Mapping[str, np.ndarray], fields: Fields) -> str:
-    """Add what a body reads: inputs as `Encoding` gives them → `(n, features)`; see `reordered`."""
+def add_first_layer(
+    graph: Graph,
+    encoding: Encoding,
+    weights: Mapping[str, np.ndarray],
+    fields: Fields,
+    layer: str,
+    output: str,
+) -> str:
+    """Add what a body's first layer makes of inputs as `Encoding` gives them → `(n, width)`.
+
+    What pairs of fields say is added last: what comes before is a sum of what each field says alone.
+    """
     features = [
         *_numeric(graph, encoding),
         *_categories(graph, encoding, weights, fields.derived),
         *_texts(graph, encoding, weights),
-        *_pairs(graph, encoding, fields.derived),
         *_derived(graph, encoding, fields.derived),
     ]
-    return features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
+    state = features[0] if len(features) == 1 else graph.add("Concat", features, "features", axis=1)
+    held, beyond = _reordered(weights[f"{layer}.weight"].T, fields, encoding)
+    weight, bias = graph.constant(held, "weight0"), graph.constant(weights[f"{layer}.bias"], "bias0")
+    if fields.derived is None or not len(beyond):
+        return graph.add("Gemm", [state, weight, bias], output)
+    alone = graph.add("Gemm", [state, weight, bias], "alone")
+    pairs = _pairs(graph, encoding, fields.derived)
+    together = graph.add("MatMul", [pairs, graph.constant(beyond, "pairs.weight")], "together")
+    return graph.add("Add", [alone, together], output)
 
 
 def check_parity(model: bytes, trained: Trained, inputs: Mapping[str, np.ndarray]) -> float:
@@ -213,10 +233,8 @@ def _summed(graph: Graph, rows: str, table: np.ndarray, places: int, name: str) 
     return graph.add("MatMul", [flat, fold], f"{name}.total")
 
 
-def _pairs(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
+def _pairs(graph: Graph, encoding: Encoding, derived: Derived) -> str:
     """What pairs of levels say: the row of each two levels that met is looked up, and that row taken."""
-    if derived is None or not derived.pairs:
-        return
     both = []
     for what, places in (
         ("first", [pair.first for pair in derived.pairs]),
@@ -235,7 +253,7 @@ def _pairs(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterabl
     )
     taken = graph.add("Gather", [table, row], "pairs.taken", axis=0)
     shape = graph.constant(np.array([-1, len(derived.pairs) * nought.shape[1]], np.int64), "pairs.shape")
-    yield graph.add("Reshape", [taken, shape], "pairs")
+    return graph.add("Reshape", [taken, shape], "pairs")
 
 
 def _derived(graph: Graph, encoding: Encoding, derived: Derived | None) -> Iterable[str]:
@@ -269,18 +287,25 @@ def _shares(table: np.ndarray) -> np.ndarray:
     return shares
 
 
-def reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> np.ndarray:
-    """The first layer's weights `(features, width)` for features whose statistics stand beside their levels.
+def _reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> tuple[np.ndarray, np.ndarray]:
+    """The first layer's weights `(features, width)` for features whose statistics stand beside their levels,
+    and those of what pairs say.
 
     A field without statistics has them too, in a table that all share, with weights of nought.
     """
     derived = fields.derived
-    if derived is None or not derived.fields or fields.table is None:
-        return weight
-    levels, statistics = fields.table.embedding_dim, derived.table.shape[1]
+    if derived is None:
+        return weight, weight[:0]
+    statistics = derived.table.shape[1]
+    end = len(weight) - len(fields.derived_low)
+    rest = end + statistics * len(derived.fields)
+    texts_of = rest + sum(pair.values.shape[1] for pair in derived.pairs)
+    pairs, last = weight[rest:texts_of], weight[texts_of:]
+    if not derived.fields or fields.table is None:
+        return np.concatenate([weight[:end], last]), pairs
+    levels = fields.table.embedding_dim
     start = fields.bins + fields.flags
     texts = start + levels * len(encoding.categories)
-    end = len(weight) - len(fields.derived_low)
     parts = [weight[:start]]
     for place in range(len(encoding.categories)):
         parts.append(weight[start + levels * place : start + levels * (place + 1)])
@@ -289,4 +314,4 @@ def reordered(weight: np.ndarray, fields: Fields, encoding: Encoding) -> np.ndar
             parts.append(weight[first : first + statistics])
         else:
             parts.append(np.zeros((statistics, weight.shape[1]), weight.dtype))
-    return np.concatenate([*parts, weight[texts:end], weight[end + statistics * len(derived.fields) :]])
+    return np.concatenate([*parts, weight[texts:end], last]), pairs

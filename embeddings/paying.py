@@ -60,7 +60,9 @@ def paying_pairs(
     }
     if not columns:
         return ()
-    margins = [_beside(_out_of_fold(matrix(drawn[judged]), truth, judged), truth, judged, 0.0) for truth in truths]
+    margins = [
+        _beside(_out_of_fold(matrix(drawn[judged]), truth, judged), truth, judged, 0.0) for truth in truths
+    ]
     chosen: list[Places] = []
     while len(chosen) < MOST_PAIRS and (best := _best(columns, truths, judged, margins)):
         pair, margins = best

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import onnx
 
-from embeddings.export import FIRST_SUM, ONLY_SUM
+from embeddings.export import SUMS
 from engine.margins import LOG_ODDS, LOGITS, PROBABILITIES, Margin
 from engine.training.fuse import Head
 
@@ -34,6 +34,5 @@ def margins_of(heads: Sequence[Head]) -> dict[str, Margin]:
 def sums_of(model: bytes, heads: Sequence[Head]) -> list[str]:
     """Give the tensors of a fused graph that are sums over its fields, before anything bends them."""
     made = {name for node in onnx.load_model_from_string(model).graph.node for name in node.output}
-    first = FIRST_SUM if FIRST_SUM in made else ONLY_SUM
     linear = [f"head.{head.name}.logits" for head in heads if head.exported.raw is not None]
-    return [name for name in (first, *linear) if name in made]
+    return [name for name in (*[name for name in SUMS if name in made][:1], *linear) if name in made]
