@@ -6,7 +6,7 @@ alone and among others, bit for bit, whatever the graph is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,18 @@ class TextModel:
         if len(widths) > 1:
             raise EncodingError("its vectors differ in length from text to text")
         return widths.pop()
+
+    def check_steady(self) -> None:
+        """Run the graph twice, and once more opened anew.
+
+        Raises `EncodingError` where a text's bits differ: one digest would decide differently.
+        """
+        last = len(self._pieces.pieces) - 1
+        tried = ([last] * 3, self._pieces.numbers("", self.tokens))
+        runs = (self._run, self._run, replace(self)._run)  # noqa: SLF001 — the same model, opened anew
+        made = [[run(numbers).tobytes() for numbers in tried] for run in runs]
+        if made[0] != made[1] or made[0] != made[2]:
+            raise EncodingError("its vectors differ from run to run")
 
     @cached_property
     def _pieces(self) -> WordPieces:

@@ -28,7 +28,7 @@ from engine.manifest import (
     Part,
     read_json,
 )
-from engine.onnx_scan import CONTROL_FLOW, EXTERNAL, findings
+from engine.onnx_scan import CONTROL_FLOW, EXTERNAL, RANDOM, findings
 
 SUFFIX = ".tandem"
 RULE_PARTS = (*FOLDERS, "expressions.json", *KEPT)  # what a rule edit may bring
@@ -150,7 +150,7 @@ def check_models(parts: Mapping[str, bytes], *, path: str = "") -> None:
 
 
 def check_model(model: bytes, *, part: str = MODEL, path: str = "") -> None:
-    """Refuse a model that keeps tensors in other files, that may loop, or that is no ONNX model at all."""
+    """Refuse a model that keeps tensors in other files, may loop, draws random numbers, or is none at all."""
     try:
         found = findings(model)
     except ValueError as error:
@@ -159,6 +159,8 @@ def check_model(model: bytes, *, part: str = MODEL, path: str = "") -> None:
         raise BundleError("keeps data in other files, which a bundle must not", part=part, path=path)
     if CONTROL_FLOW in found:
         raise BundleError("holds a loop or a branch, which a bundle must not", part=part, path=path)
+    if RANDOM in found:
+        raise BundleError("may draw random numbers, which a bundle must not", part=part, path=path)
 
 
 def _contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:

@@ -66,6 +66,7 @@ def _loaded(root: Path, name: str, spec: EncoderSpec) -> TextModel:
     try:
         check_model(graph, part=spec.onnx)
         model.check()
+        model.check_steady()
     except (BundleError, ValueError) as error:
         raise InputError(f"encoder of '{name}', {spec.onnx}: {error}") from error
     return model

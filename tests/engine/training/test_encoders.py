@@ -125,7 +125,12 @@ def branching() -> bytes:
     return graph(node=helper.make_node("If", ["mixed"], ["states"], then_branch=body, else_branch=body))
 
 
+def drawing() -> bytes:
+    return graph(node=helper.make_node("RandomNormalLike", ["mixed"], ["states"], seed=1.0))
+
+
 HOSTILE = {
+    "may draw random numbers": drawing,
     "keeps data in other files": external,
     "holds a loop or a branch": branching,
     "not an ONNX model": lambda: b"\xff" * 40,
@@ -178,6 +183,13 @@ def test_files_outside_the_project_are_not_read(tmp_path: Path) -> None:
         InputError, match=r"encoder of 'memo': \.\./mini\.onnx cannot be read: .*outside the project"
     ):
         fitted(root)
+
+
+def test_vectors_that_differ_from_run_to_run_are_found() -> None:
+    """Also where the look through the graph were to miss why."""
+    TextModel(graph(), VOCABULARY, 8, "states").check_steady()
+    with pytest.raises(EncodingError, match="differ from run to run"):
+        TextModel(drawing(), VOCABULARY, 8, "states").check_steady()
 
 
 def test_a_vector_is_of_the_text_s_own_pieces() -> None:

@@ -309,6 +309,73 @@ def test_a_model_that_may_loop_is_refused() -> None:
         bundle(**{"model/model.onnx": helper.make_model(graph).SerializeToString()})
 
 
+def model_of(*nodes: Any, tensors: tuple[Any, ...] = (), given: tuple[str, ...] = ("x",)) -> bytes:
+    """x → scores by way of these nodes, the last of which reads from them what it likes."""
+    whole = [*nodes, helper.make_node("Identity", ["x"], ["scores"])]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in given]
+    output = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 4])]
+    graph = helper.make_graph(whole, "g", values, output, list(tensors))
+    return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]).SerializeToString())
+
+
+def dropout(*inputs: str) -> Any:
+    return helper.make_node("Dropout", ["x", *inputs], ["dropped"])
+
+
+def truth(value: bool, name: str = "train") -> Any:
+    return numpy_helper.from_array(np.array(value), name)
+
+
+def function_that_draws() -> bytes:
+    opsets = [helper.make_opsetid("", 18)]
+    inside = [helper.make_node("Bernoulli", ["a"], ["b"])]
+    function = helper.make_function("d", "F", ["a"], ["b"], inside, opsets)
+    graph = helper.make_graph([helper.make_node("F", ["x"], ["scores"], domain="d")], "g", [], [])
+    return bytes(helper.make_model(graph, functions=[function]).SerializeToString())
+
+
+DRAWS = {
+    "a random operator": model_of(helper.make_node("RandomNormal", [], ["r"], shape=[1])),
+    "one with a seed": model_of(helper.make_node("RandomUniformLike", ["x"], ["r"], seed=3.0)),
+    "Multinomial": model_of(helper.make_node("Multinomial", ["x"], ["r"])),
+    "a function": function_that_draws(),
+    "a dropout that trains": model_of(dropout("", "train"), tensors=(truth(True),)),
+    "a dropout by a constant": model_of(
+        helper.make_node("Constant", [], ["train"], value=truth(True)), dropout("", "train")
+    ),
+    "a dropout that is told": model_of(dropout("", "train"), given=("x", "train")),
+    "a dropout whose no can be overridden": model_of(
+        dropout("", "train"), tensors=(truth(False),), given=("x", "train")
+    ),
+    "a dropout with two answers": model_of(dropout("", "train"), tensors=(truth(False), truth(True))),
+    "a dropout by what is worked out": model_of(
+        helper.make_node("IsNaN", ["x"], ["train"]), dropout("", "train")
+    ),
+}
+
+
+@pytest.mark.parametrize("model", DRAWS.values(), ids=list(DRAWS))
+def test_a_model_that_may_draw_random_numbers_is_refused(model: bytes) -> None:
+    """One digest would decide differently from process to process."""
+    with pytest.raises(BundleError, match=r"model/model\.onnx.*may draw random numbers"):
+        bundle(**{"model/model.onnx": model})
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        model_of(dropout()),
+        model_of(dropout("ratio"), tensors=(numpy_helper.from_array(np.float32(0.5), "ratio"),)),
+        model_of(dropout("", "train"), tensors=(truth(False),)),
+        model_of(helper.make_node("Constant", [], ["train"], value=truth(False, "")), dropout("", "train")),
+        model_of(dropout("", "train"), tensors=(helper.make_tensor("train", TensorProto.BOOL, [], [0]),)),
+    ],
+)
+def test_a_dropout_that_does_not_train_draws_nothing(model: bytes) -> None:
+    """As exporters leave them behind."""
+    assert not findings(model)
+
+
 def test_a_whole_model_has_no_data_elsewhere() -> None:
     """The look through a model does not find what is not there."""
     assert not findings(model_with("nowhere"))
