@@ -23,7 +23,7 @@ def idle(sweep: Sweep, variants: Sequence[Variant], model: Callable[[Variant], s
     base, *others = variants
     varied = [one for one in others if one.place == ("vary",)]
     for axis in sweep.axes:
-        if _same_whatever(axis.key, varied, models):
+        if _same_whatever(axis.key, [base, *varied], models):
             message = (
                 f"'{axis.key}' cannot change {sweep.measure}, which is of the model, without policy and rules"
             )

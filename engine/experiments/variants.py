@@ -129,12 +129,12 @@ def _picked(sizes: Sequence[int], number: int) -> list[int]:
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The fewest last steps of each key that no other key shares; a number says nothing without its list.
+    """The fewest last steps of each key that no other key shares; a list's row is named with its list.
 
     >>> _short_names(["embedding.width", "classifiers.a.candidates", "classifiers.b.candidates"])
     {'embedding.width': 'width', 'classifiers.a.candidates': 'a.candidates', 'classifiers.b.candidates': 'b.candidates'}
-    >>> _short_names(["policy.0.when", "policy.1.when"])
-    {'policy.0.when': 'policy.0.when', 'policy.1.when': 'policy.1.when'}
+    >>> _short_names(["policy.0.when"])
+    {'policy.0.when': 'policy.0.when'}
     """  # noqa: E501
     short = {}
     for key in keys:
@@ -142,7 +142,8 @@ def _short_names(keys: Sequence[str]) -> dict[str, str]:
         for count in range(1, len(steps) + 1):
             end = ".".join(steps[-count:])
             shared = sum(other == end or other.endswith("." + end) for other in keys) > 1
-            if not shared and not end[0].isdigit():
+            in_list = any(step.isdigit() for step in steps[-count - 1 : len(steps) - count + 1])
+            if not shared and not in_list:
                 break
         short[key] = end
     return short

@@ -30,7 +30,7 @@ def test_an_experiment_prints_a_leaderboard_and_keeps_it(run: Run, sweep: Path) 
     code, out, err = run("experiment", sweep)
     assert code == 0
     assert "widths: 2 variants by log_loss (lower is better)" in out
-    assert "width 4, when scores.risk >= 0.6" in out
+    assert "width 4, policy.0.when scores.risk >= 0.6" in out
     assert "'tandem fit --from widths' fits it" in out
     assert err.splitlines()[0].startswith("rung 1 of 1: as it is: log_loss ")
     kept = json.loads((sweep.parent / "experiments/widths/leaderboard.json").read_bytes())

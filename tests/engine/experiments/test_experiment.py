@@ -189,6 +189,15 @@ race: false
     assert board_of(outcome)["notes"] == [policy, rule]
 
 
+def test_one_other_threshold_cannot_change_the_measure_either(tmp_path: Path) -> None:
+    """The project as it is has the other."""
+    path = write_sweep(
+        tmp_path, "vary: {policy.0.when: [scores.lost >= 0.6, scores.lost >= 0.9]}\nrace: false\n"
+    )
+    (note,) = run(path).notes
+    assert "sweep.yaml:1:8: 'policy.0.when' cannot change log_loss" in note
+
+
 def test_minutes_that_let_nothing_compete_are_refused(tmp_path: Path) -> None:
     """One variant in full is no comparison; what ran is kept."""
     sweep = "vary: {embedding.width: [2, 4]}\nrace: false\nbudget: {minutes: 0.000001}\n"
