@@ -65,6 +65,7 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
     Raises nothing for what is wrong in the files: that is what it tells.
     """
     from engine.project import load_project
+    from engine.project.uncoded import uncoded
     from engine.ruleparts import checked_folder
     from engine.suites import check_suites
     from rules.analysis import analyse, measure
@@ -92,7 +93,7 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
         rows=sum(len(table.ids) for table in checked.tables),
         tests=sum(len(one.cases) for one in checked.members()) + cases,
         problems=tuple(sorted((*failures(checked, results), *wrong))),
-        findings=analysis.findings,
+        findings=(*uncoded(loaded), *analysis.findings),
         undecided=analysis.undecided,
         coverage=measure(checked, results) if coverage else None,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from engine.project.uncoded import SAYS
 from rules.errors import Problem
 from rules.findings import CODES, ERROR, Finding, written
 
@@ -19,7 +20,7 @@ _PAGE = "docs/rule-language.md"
 def sarif(problems: Iterable[Problem], findings: Iterable[Finding], *, version: str) -> dict[str, Any]:
     """Give one SARIF log; regions count lines and columns from 1, in characters."""
     rules = [_rule(PROBLEM, "Something in a file that cannot be used.", ERROR)]
-    rules += [_rule(code, text, "warning") for code, text in CODES.items()]
+    rules += [_rule(code, text, "warning") for code, text in {**CODES, **SAYS}.items()]
     places = {rule["id"]: number for number, rule in enumerate(rules)}
     results = [_result(problem, PROBLEM, ERROR, problem.hint, places) for problem in problems]
     results += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from engine.adverse import ADVERSE_REASONS, adverse_reasons, check_adverse
 from engine.decided import Decided, decision_schema
 from engine.errors import FieldProblem, OutputError
 from engine.files import unwritable, whole
@@ -63,26 +64,33 @@ def score_file(
     *,
     keep: bool = False,
     force: bool = False,
+    reasons_for: Collection[str] = (),
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> ScoreReport:
     """Decide every row of `source` into `target`; formats go by the names (Parquet, CSV, JSON Lines).
 
-    `keep` puts the source's own columns before the decisions; `force` replaces a target that exists. Rows
-    that cannot be read go to `TARGET.rejects.jsonl`. Raises InputError or OutputError and leaves nothing.
+    `keep` puts the source's own columns before the decisions; `force` replaces a target that exists. With
+    outcomes in `reasons_for`, a column `adverse_reasons` has the codes of the principal reasons of rows that
+    came to them. Rows that cannot be read go to `TARGET.rejects.jsonl`. Raises InputError or OutputError and
+    leaves nothing.
     """
     source, target = Path(source), Path(target)
     started = time.monotonic()
     _check_target(source, target, force=force)
+    check_adverse(runtime, reasons_for)
     opened = open_source(source, None if keep else _wanted(runtime))
     columns = None if opened.columns is None else opened.columns.names
     if columns is not None:
         check_columns(runtime, columns, source)
     schema = decision_schema(runtime.model.scores, runtime.rules.adjusts)
     kind, _ = format_of(target)
-    layout = choose_layout(opened, schema, keep=keep, target=kind, id_column=runtime.id_column)
+    laid_out = schema.append(ADVERSE_REASONS) if reasons_for else schema
+    layout = choose_layout(opened, laid_out, keep=keep, target=kind, id_column=runtime.id_column)
     counts, moment = _Counts(runtime), now or datetime.now(UTC)
-    blocks = in_order(lambda chunk: _decide(runtime, chunk, schema, moment), opened.chunks(BLOCK_ROWS))
+    blocks = in_order(
+        lambda chunk: _decide(runtime, chunk, schema, reasons_for, moment), opened.chunks(BLOCK_ROWS)
+    )
     with _written(target, layout) as write, rejects_beside(target) as rejects, closing(blocks):
         for scored in blocks:
             counts.add(scored)
@@ -115,11 +123,16 @@ class _Scored:
     rejects: list[tuple[int, tuple[FieldProblem, ...], Any]]
 
 
-def _decide(runtime: Runtime, chunk: Chunk, schema: pa.Schema, now: datetime) -> _Scored:
+def _decide(
+    runtime: Runtime, chunk: Chunk, schema: pa.Schema, reasons_for: Collection[str], now: datetime
+) -> _Scored:
     normal = chunk.normal(runtime.schema)
     given = None if runtime.id_column is None else chunk.column(runtime.id_column)
     ids = pa.array(chunk.rows).cast(pa.string()) if given is None else id_column(given)
     decided, columns = decide_normal(runtime, normal, ids, schema, now)
+    if reasons_for:
+        told = adverse_reasons(runtime, normal.batch, decided.outcome, reasons_for, now)
+        columns = columns.append_column(ADVERSE_REASONS, told)
     rejects: list[tuple[int, tuple[FieldProblem, ...], Any]] = [
         (int(chunk.rows[place]), problems, chunk.record(place)) for place, problems in normal.rejects
     ]

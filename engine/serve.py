@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,17 +67,26 @@ class Engine:
         return decide_record(self._runtime, record, name=id, now=_moment(now))
 
     def decide_batch(
-        self, data: Any, *, keep: bool = False, on_reject: str = "raise", now: datetime | None = None
+        self,
+        data: Any,
+        *,
+        keep: bool = False,
+        on_reject: str = "raise",
+        reasons_for: Collection[str] = (),
+        now: datetime | None = None,
     ) -> pa.Table:
         """Decide every row of a table: pyarrow, pandas, Polars, DuckDB, whatever speaks Arrow.
 
         Gives one row for each row, in order; the columns are the fields of `Decision`, after the table's own
         with `keep`. Raises RowsError with every row that the schema refuses; with `on_reject="keep"` those
-        rows stay in their place without a decision, and a column `problems` says why.
+        rows stay in their place without a decision, and a column `problems` says why. `reasons_for` are
+        adverse outcomes: of rows that come to one, a column `adverse_reasons` has the principal reasons' codes.
         """
         from engine.tables import decide_table
 
-        return decide_table(self._runtime, data, keep=keep, on_reject=on_reject, now=_moment(now))
+        return decide_table(
+            self._runtime, data, keep=keep, on_reject=on_reject, reasons_for=reasons_for, now=_moment(now)
+        )
 
     def explain(self, record: Mapping[str, Any], *, now: datetime | None = None) -> Explanation:
         """Decide one record and say why: which fields moved each score and by how much, what fired on which

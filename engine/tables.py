@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from engine.adverse import ADVERSE_REASONS, adverse_reasons, check_adverse
 from engine.columns import plain_column, value_at
 from engine.decide import decide_block
 from engine.decided import Decided, decision_columns, decision_schema
@@ -34,14 +35,22 @@ class Block:
 
 
 def decide_table(
-    runtime: Runtime, data: Any, *, keep: bool = False, on_reject: str = "raise", now: datetime
+    runtime: Runtime,
+    data: Any,
+    *,
+    keep: bool = False,
+    on_reject: str = "raise",
+    reasons_for: Collection[str] = (),
+    now: datetime,
 ) -> pa.Table:
     """Decide every row of anything that speaks Arrow, in order.
 
     `keep` puts the table's own columns before the decisions. Rows that the schema refuses raise RowsError
     with all of them; with `on_reject="keep"` they stay in their place without a decision, and a column
-    `problems` says why.
+    `problems` says why. With outcomes in `reasons_for`, a column `adverse_reasons` has the codes of the
+    principal reasons of rows that came to them.
     """
+    check_adverse(runtime, reasons_for)
     if on_reject not in ("raise", "keep"):
         raise InputError(f"on_reject is 'raise' or 'keep', not {on_reject!r}")
     schema = decision_schema(runtime.model.scores, runtime.rules.adjusts)
@@ -51,7 +60,10 @@ def decide_table(
         given, first = numbered
         check_columns(runtime, given.schema.names)
         normal, ids = normalise(runtime.schema, given), ids_of(runtime, given, first)
-        _, columns = decide_normal(runtime, normal, ids, schema, now)
+        decided, columns = decide_normal(runtime, normal, ids, schema, now)
+        if reasons_for:
+            told = adverse_reasons(runtime, normal.batch, decided.outcome, reasons_for, now)
+            columns = columns.append_column(ADVERSE_REASONS, told)
         return Block(given, ids, normal.rows, columns, normal.rejects)
 
     for block in in_order(work, _numbered(data)):
@@ -64,7 +76,8 @@ def decide_table(
         raise RowsError(rejects)
     if tables:
         return pa.Table.from_batches(tables)
-    return pa.Table.from_batches([], schema.append(PROBLEMS) if on_reject == "keep" else schema)
+    more = [*([ADVERSE_REASONS] if reasons_for else []), *([PROBLEMS] if on_reject == "keep" else [])]
+    return pa.Table.from_batches([], pa.schema([*schema, *more]))
 
 
 def decide_normal(

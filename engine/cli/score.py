@@ -19,6 +19,14 @@ def command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the columns of IN beside the decisions.")
     ] = False,
+    reasons_for: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reasons-for",
+            help="Say the principal reasons of rows of this outcome; may be given again.",
+            metavar="OUTCOME",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
     ref: BundleRef = None,
     project: ProjectDir = HERE,
@@ -42,7 +50,16 @@ def command(
             tell(f"{rows:,} rows", rows / total if total else None)
 
         now = datetime.now(UTC)
-        report = score_file(runtime, source, target, keep=keep, force=force, progress=told, now=now)
+        report = score_file(
+            runtime,
+            source,
+            target,
+            keep=keep,
+            force=force,
+            reasons_for=tuple(dict.fromkeys(reasons_for or ())),
+            progress=told,
+            now=now,
+        )
     if as_json:
         say_json({"bundle": runtime.digest, "out": str(target), **report.to_dict()})
     else:

@@ -25,9 +25,11 @@ def command(ref: BundleArgument = None, project: ProjectDir = HERE, as_json: AsJ
 
 
 def _described(bundle: Bundle) -> dict[str, Any]:
+    from engine.reasons import REASONS
     from engine.runtime import Runtime
 
-    checked = Runtime.open(bundle).rules.checked
+    runtime = Runtime.open(bundle)
+    checked, references = runtime.rules.checked, runtime.model.references
     return {
         "digest": bundle.digest,
         "created": bundle.manifest.created.isoformat(timespec="seconds"),
@@ -37,6 +39,11 @@ def _described(bundle: Bundle) -> dict[str, Any]:
         },
         "outcomes": bundle.json("schema.json")["outcomes"],
         "classifiers": bundle.json("model/scores.json").get("classifiers", []),
+        "reasons": bundle.json(REASONS) if REASONS in bundle.parts else {},
+        "references": {
+            "rows": 0 if references is None else len(references),
+            "walked_twice": 0 if references is None else len(references.orders) - len(references),
+        },
         "rules": [_rule(rule) for rule in checked.rules],
         "tables": [_table(table) for table in checked.tables],
         "evaluation": bundle.json("evaluation.json") if "evaluation.json" in bundle.parts else None,
@@ -89,6 +96,7 @@ def _print(described: dict[str, Any]) -> None:
         for one in described["classifiers"]
     ]
     say_table(("classifier", "label", "chosen", "scores"), rows)
+    _print_reasons(described)
     heading("Rules")
     rules = [
         (rule["id"], rule["stage"], rule["mode"], rule["does"], rule["file"]) for rule in described["rules"]
@@ -111,3 +119,23 @@ def _print(described: dict[str, Any]) -> None:
         say("not evaluated: its rules were edited live; 'tandem evaluate BUNDLE DATA' evaluates it")
     else:
         say(render(described["evaluation"]).rstrip())
+
+
+def _print_reasons(described: dict[str, Any]) -> None:
+    """The reason codes, and the rows that explanations hold a record against."""
+    from engine.cli.console import heading, say, say_table
+
+    if described["reasons"]:
+        heading("Reason codes")
+        rows = []
+        for name, stated in described["reasons"].items():
+            fields: dict[str, list[str]] = {}
+            for field, code in stated["codes"].items():
+                fields.setdefault(code, []).append(field)
+            rows += [(name, stated["adverse"], code, ", ".join(named)) for code, named in fields.items()]
+        say_table(("classifier", "adverse", "code", "of"), rows)
+    kept, twice = described["references"]["rows"], described["references"]["walked_twice"]
+    if kept:
+        say(f"explanations hold a record against {kept:,} training rows, {twice:,} of them walked twice")
+    else:
+        say("no reference rows are kept: explanations tell of no fields ('data: references' in project.yaml)")

@@ -33,6 +33,20 @@ def test_strict_lets_warnings_fail(project: Path, run: Run) -> None:
     assert run("check", project, "--strict")[0] == 1
 
 
+def test_fields_without_a_reason_code_are_told_where_others_have_one(project: Path, run: Run) -> None:
+    """Only then: who gives no codes is not asked for any, and who gives all has given them."""
+    path = project / "project.yaml"
+    text = path.read_text()
+    code, _, err = run("check", project)
+    assert code == 0
+    assert "project.yaml:12:52: warning[no-reason-code]: no reason code for 'age', 'job'" in err
+    log = json.loads(run("check", project, "--sarif", "-")[1])
+    assert "no-reason-code" in {one["ruleId"] for one in log["runs"][0]["results"]}
+    for codes in ("", ", reasons: {income: INCOME_LOW, age: AGE, job: JOB}"):
+        path.write_text(text.replace(", reasons: {income: INCOME_LOW}", codes))
+        assert "no-reason-code" not in run("check", project)[2]
+
+
 def test_findings_stand_between_problems_in_file_order(project: Path, run: Run) -> None:
     """A failed test does not keep the rest from being said."""
     path = project / "rules" / "loans.yaml"

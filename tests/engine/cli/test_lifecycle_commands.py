@@ -108,6 +108,16 @@ def test_show_prints_lineage_parts_classifiers_rules_and_evaluation(fitted: Path
     assert [rule["id"] for rule in shown["rules"]] == ["refused-job", "young"]
 
 
+def test_show_lists_reason_codes_and_counts_reference_rows(fitted: Path, run: Run) -> None:
+    """What explanations say, and against how many rows."""
+    out = run("show", "--project", fitted)[1]
+    assert "INCOME_LOW" in out
+    assert "explanations hold a record against 40 training rows, 8 of them walked twice" in out
+    shown = json.loads(run("show", "--project", fitted, "--json")[1])
+    assert shown["reasons"] == {"risk": {"adverse": "high", "codes": {"income": "INCOME_LOW"}}}
+    assert shown["references"] == {"rows": 40, "walked_twice": 8}
+
+
 def test_diff_shows_the_lines_of_a_changed_rule_and_the_decisions_that_change(
     project: Path, run: Run
 ) -> None:
