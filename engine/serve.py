@@ -80,7 +80,7 @@ class Engine:
         Gives one row for each row, in order; the columns are the fields of `Decision`, after the table's own
         with `keep`. Raises RowsError with every row that the schema refuses; with `on_reject="keep"` those
         rows stay in their place without a decision, and a column `problems` says why. `reasons_for` are
-        adverse outcomes: of rows that come to one, a column `adverse_reasons` has the principal reasons' codes.
+        adverse outcomes: a column `adverse_reasons` has the codes of the principal reasons of their rows.
         """
         from engine.tables import decide_table
 
