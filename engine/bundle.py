@@ -23,6 +23,7 @@ from engine.manifest import (
     MANIFEST_MOST,
     MODEL,
     MOST_PARTS,
+    SEEN,
     TOTAL_MOST,
     Manifest,
     Part,
@@ -101,7 +102,7 @@ class Bundle:
         kept = {
             path: data
             for path, data in self.parts.items()
-            if not path.startswith(RULE_PARTS) or path == "project.yaml"
+            if not path.startswith(RULE_PARTS) or path in ("project.yaml", SEEN)
         }
         known = {**self.lineage, "parent": self.digest, "made_by": "edit", **(lineage or {})}
         # What stays, the model above all, was looked through and hashed when this bundle was made or opened.

@@ -25,7 +25,8 @@ REQUIRED = (
     "expressions.json",
 )
 OPTIONAL = ("model/references.json", "reasons.json")  # shape no outcome, but what is told of one
-KEPT = ("evaluation.json", "project.yaml")  # carried along, decide nothing, stand outside the digest
+SEEN = "seen.json"
+KEPT = ("evaluation.json", "project.yaml", SEEN)  # carried along, decide nothing, stand outside the digest
 FOLDERS = ("rules/", "lists/")
 ENCODERS = "model/encoders/"  # of text fields: a graph NAME.onnx and a vocabulary NAME.txt each
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.options import HERE, AsJson, ProjectDir
+
+if TYPE_CHECKING:
+    from engine.evaluation.looks import Look
 
 
 def command(
@@ -19,14 +23,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a bundle (the champion, else the latest) on a labelled file: model, filters, both together."""
-    from pathlib import Path
-
-    from engine.cli.console import complain, say, say_json
+    from engine.cli.console import say, say_json
     from engine.cli.tables import read_table
-    from engine.cli.target import find_bundle, find_registry
+    from engine.cli.target import find_bundle
     from engine.evaluation.evaluate import evaluate, project_of
-    from engine.evaluation.looks import looked_at
     from engine.evaluation.report import render
+    from engine.manifest import SEEN
     from engine.runtime import Runtime
     from engine.spill import SPILL
     from engine.training.reuse import fingerprint
@@ -35,15 +37,40 @@ def command(
     folder = project / SPILL if project.is_dir() else None
     table = read_table(Path(source), folder)
     bundle = find_bundle(ref, project)
-    if fingerprint(table) == (bundle.lineage.get("data") or {}).get("train"):
-        complain(f"note: the bundle was fitted on rows of {source}; figures on them flatter it")
+    rows = fingerprint(table)
     evaluation = evaluate(
-        Runtime.open(bundle), project_of(bundle), table, source=source, folder=folder
+        Runtime.open(bundle),
+        project_of(bundle),
+        table,
+        source=source,
+        folder=folder,
+        fitted_on=bundle.parts.get(SEEN),
     ).to_json()
-    if fingerprint(table) == bundle.lineage.get("test_rows"):
-        looked_at(bundle, find_registry(project).root, "evaluate", datetime.now(UTC))
+    if rows == (bundle.lineage.get("data") or {}).get("train"):
+        told = f"the bundle was fitted on rows of {source}; figures on them flatter it"
+        evaluation["warnings"].insert(0, told)
+    look = _looked(bundle.digest, rows, project)
     if as_json:
-        say_json(evaluation)
-    else:
-        say(f"bundle {bundle.digest}\n")
-        say(render(evaluation).rstrip())
+        say_json(evaluation | {"looks": None if look is None else look.to_json()})
+        return
+    say(f"bundle {bundle.digest}\n")
+    say(render(evaluation).rstrip())
+    if look is not None and look.told:
+        say(look.told)
+
+
+def _looked(digest: str, rows: str, project: Path) -> Look | None:
+    """Count this look in the project's registry; None where there is none, or none that can be written."""
+    from engine.cli.console import complain
+    from engine.errors import OutputError
+    from engine.evaluation.looks import record_look
+    from engine.lifecycle.registry import registry_of
+
+    registry = registry_of(project)
+    if registry is None:
+        return None
+    try:
+        return record_look(registry.root, rows=rows, bundle=digest, by="evaluate", now=datetime.now(UTC))
+    except OutputError as error:
+        complain(f"note: this look at the rows is not counted: {error}")
+        return None

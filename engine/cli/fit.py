@@ -123,8 +123,8 @@ def command(
     if figures:
         rows = f"{evaluation.get('rows', 0):,} {evaluation.get('source', 'rows')}"
         say(f"on {rows}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
-    if look is not None and look.bundles > 1:
-        say(f"{look.bundles} bundles were judged on these rows by now: the more, the more they flatter")
+    if look is not None and look.told:
+        say(look.told)
     if winner is not None:
         settings = ", ".join(f"{key}: {as_yaml(value)}" for key, value in winner.settings.items())
         say(f"your files are as they were; to keep what won, set {settings or 'nothing'}")

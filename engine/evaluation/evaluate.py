@@ -7,7 +7,7 @@ is the mildest outcome; together is what the engine really decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,13 @@ import pyarrow as pa
 
 from engine.evaluation.classifiers import judge_classifiers
 from engine.evaluation.deciding import Deciding, filters_alone, model_alone, together
+from engine.evaluation.doubts import doubts_of_classifier, doubts_of_policy
 from engine.evaluation.metrics import precision, recall
 from engine.evaluation.ruletable import RuleTable
 from engine.project import parse_project
 from engine.training.rows import Labelled, read_labelled
-from engine.training.targets import MISSING
+from engine.training.seen import seen_before
+from engine.training.targets import MISSING, class_names
 from rules import columnar
 
 if TYPE_CHECKING:
@@ -79,13 +81,16 @@ def evaluate(
     *,
     source: str = "the table",
     folder: Path | None = None,
+    fitted_on: bytes | None = None,
 ) -> Evaluation:
     """Evaluate an opened bundle on a labelled table; `source` names the table in messages and in the result.
 
-    `folder` has the room for many rows. Raises InputError for a table without rows, without a label's column,
-    or mostly unreadable.
+    `folder` has the room for many rows. `fitted_on` is the bundle's part that knows the rows of its fit
+    (`seen.json`). Raises InputError for a table without rows, without a label's column, or mostly unreadable.
     """
     rows = read_labelled(project, table, source, folder=folder)
+    if fitted_on is not None:
+        rows = replace(rows, warnings=(*rows.warnings, *seen_before(fitted_on, rows.table)))
     return evaluate_rows(runtime, project, rows, source=source)
 
 
@@ -99,12 +104,15 @@ def project_of(bundle: Bundle) -> Project:
 def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source: str) -> Evaluation:
     """Evaluate an opened bundle on rows that are read already, a block at a time."""
     label = project.evaluation.label or (next(iter(project.labels)) if len(project.labels) == 1 else None)
-    acted = project.evaluation.acted or project.outcomes[1:]
     seen = _seen(runtime, project, rows, label)
     positive = _positive(project, rows, label)
+    acted = project.evaluation.acted or project.outcomes[1:]
     judged = {name: _figures(seen.outcomes[name], runtime.outcomes, acted, positive) for name in WAYS}
     for name in WAYS:
         judged[name]["value"] = _value(seen.worth.get(name))
+    classifiers = judge_classifiers(
+        runtime.model.classifiers, runtime.model.scores, seen.scores, rows.codes, rows.weights
+    )
     return Evaluation(
         source=source,
         bundle=runtime.digest,
@@ -114,12 +122,31 @@ def evaluate_rows(runtime: Runtime, project: Project, rows: Labelled, *, source:
         label=label,
         acted=tuple(acted),
         ways=judged,
-        classifiers=judge_classifiers(
-            runtime.model.classifiers, runtime.model.scores, seen.scores, rows.codes, rows.weights
-        ),
+        classifiers=classifiers,
         rules=tuple(seen.rules.judged()),
-        warnings=rows.warnings,
+        warnings=(*rows.warnings, *_doubts(project, rows, classifiers, judged["model"], positive)),
         problems=rows.problems,
+    )
+
+
+def _doubts(
+    project: Project,
+    rows: Labelled,
+    classifiers: Mapping[str, Mapping[str, Any]],
+    alone: Mapping[str, Any],
+    positive: np.ndarray | None,
+) -> list[str]:
+    found = []
+    for name, figures in classifiers.items():
+        label = project.labels[figures["label"]]
+        codes = rows.codes[label.name]
+        classes = class_names(label)
+        counts = np.bincount(codes[codes != MISSING], minlength=len(classes))
+        found += doubts_of_classifier(name, figures, counts, classes)
+    acted = project.evaluation.acted or project.outcomes[1:]
+    positives = 0 if positive is None else int((positive == 1).sum())
+    return found + doubts_of_policy(
+        alone, acted, positives, conditional=len(project.policy.to_json()["rows"]) > 1
     )
 
 

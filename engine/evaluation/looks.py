@@ -28,6 +28,13 @@ class Look:
     rows: str
     bundles: int
 
+    @property
+    def told(self) -> str:
+        """What to say of it; nothing of a first look."""
+        if self.bundles < 2:
+            return ""
+        return f"{self.bundles} bundles were judged on these rows by now: the more, the more they flatter"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

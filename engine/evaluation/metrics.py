@@ -60,6 +60,25 @@ def accuracy(probabilities: np.ndarray, codes: np.ndarray, weights: np.ndarray |
     return _mean(probabilities.argmax(axis=1) == codes, weights)
 
 
+def base_rate_loss(counts: np.ndarray) -> float:
+    """The log-loss of giving every row the shares of the classes; `counts` `(classes,)` rows of each.
+
+    >>> round(base_rate_loss(np.array([50, 50])), 4)
+    0.6931
+    """
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def chance_auc(counts: np.ndarray) -> float:
+    """The standard error of the AUC of scores that know nothing, about 0.5; `(2,)` rows of each class.
+
+    √((n + 1) / 12ab): Mann and Whitney's, for a and b of n rows.
+    """
+    ones, others = float(counts[0]), float(counts[1:].sum())
+    return float(np.sqrt((ones + others + 1) / (12 * ones * others))) if ones and others else np.inf
+
+
 def brier(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray | None = None) -> float | None:
     """Mean squared distance of a probability from what came true; `(n,)` float, `(n,)` bool."""
     return _mean((scores - positive) ** 2, weights)

@@ -8,6 +8,7 @@ from difflib import unified_diff
 from typing import Any
 
 from engine.bundle import Bundle
+from engine.manifest import KEPT
 from rules.reader import Document, read_yaml
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -38,7 +39,7 @@ class Difference:
     @property
     def decides_the_same(self) -> bool:
         """Whether nothing that shapes decisions differs."""
-        return not any(change.name not in ("evaluation.json", "project.yaml") for change in self.parts)
+        return not any(change.name not in KEPT for change in self.parts)
 
     def to_json(self) -> dict[str, Any]:
         """All changes as plain data."""

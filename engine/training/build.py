@@ -18,11 +18,14 @@ from engine.bundle import Bundle
 from engine.decide import Runtime
 from engine.errors import InputError
 from engine.evaluation.evaluate import evaluate_rows
+from engine.manifest import SEEN
 from engine.project.folder import read_rules
 from engine.reasons import REASONS, write_reasons
 from engine.ruleparts import check_files, rule_parts
+from engine.training.leaks import telling_fields
 from engine.training.odd import odd_fields, odd_order
-from engine.training.repeats import warnings_of
+from engine.training.odd_split import odd_groups, odd_times, odd_weights
+from engine.training.repeats import row_hashes, warnings_of, warnings_of_file
 from engine.training.reuse import (
     EVALUATION,
     canonical_json,
@@ -32,6 +35,7 @@ from engine.training.reuse import (
     reusable,
 )
 from engine.training.rows import Labelled, read_labelled
+from engine.training.seen import write_seen
 from engine.training.split import Parts, bounded, split_rows
 from engine.training.targets import MISSING, check_codes, class_names, values_shown
 
@@ -50,7 +54,8 @@ Model = tuple[Mapping[str, bytes], Mapping[str, Any]]
 class Prepared:
     """What a project learns from, read and shared out: `held_out` are the rows of a test table of its own.
 
-    data: fingerprints of the tables. versions: of the libraries that shape a model.
+    data: fingerprints of the tables. versions: of the libraries that shape a model. hashes: of the rows,
+    `(n,)` uint64.
     """
 
     rows: Labelled
@@ -58,6 +63,7 @@ class Prepared:
     held_out: Labelled | None
     data: Mapping[str, str]
     versions: Mapping[str, str]
+    hashes: np.ndarray
 
     @property
     def validation(self) -> Labelled:
@@ -72,6 +78,11 @@ class Prepared:
         if len(self.parts.test):
             return _part(self.rows, self.parts.test), "test rows"
         return self.validation, "validation rows (no test rows are held out)"
+
+    def seen(self) -> np.ndarray:
+        """Hashes of the rows that a model is learned from or chosen by: `(n,)` uint64."""
+        seen: np.ndarray = self.hashes[np.concatenate([self.parts.train, self.parts.validation])]
+        return seen
 
 
 Learner = Callable[["Project", Prepared, Progress], Model]
@@ -142,7 +153,8 @@ def fit(
     evaluated["training"] = report
     written = json.dumps(evaluated, indent=1, ensure_ascii=False, allow_nan=False).encode()
     tell("done", 1.0)
-    return Bundle.create(contents | {EVALUATION: written}, lineage=lineage, created=now)
+    beside = {EVALUATION: written, SEEN: write_seen(prepared.seen())}
+    return Bundle.create(contents | beside, lineage=lineage, created=now)
 
 
 def learn_anew(project: Project, prepared: Prepared, progress: Progress) -> Model:
@@ -157,12 +169,23 @@ def learn_anew(project: Project, prepared: Prepared, progress: Progress) -> Mode
 def prepare(project: Project, train: pa.Table, test: pa.Table | None = None) -> Prepared:
     """Read the rows of a project and share them out. Raises InputError for what cannot be learned from."""
     source = _name(project.data.train, "the training table")
-    rows, parts = _rows(project, train, source, test=test is None)
-    held_out = (
-        read_labelled(project, test, _name(project.data.test, "the test table")) if test is not None else None
-    )
     data = {"train": fingerprint(train)} | ({} if test is None else {"test": fingerprint(test)})
-    return Prepared(rows, parts, held_out, data, library_versions())
+    if data["train"] == data.get("test"):
+        raise InputError(
+            f"{_name(project.data.test, 'the test table')}: the very rows of {source}: no model is judged by "
+            "what it learned from. Name other rows as data.test, or leave it out: then test rows come off "
+            "data.train"
+        )
+    rows, parts = _rows(project, train, source, test=test is None)
+    hashes = row_hashes(rows.table)
+    repeats = warnings_of(hashes, parts.train, {"validation": parts.validation, "test": parts.test})
+    rows = replace(rows, warnings=(*rows.warnings, *repeats))
+    prepared = Prepared(rows, parts, None, data, library_versions(), hashes)
+    if test is None:
+        return prepared
+    held_out = read_labelled(project, test, _name(project.data.test, "the test table"))
+    repeats = warnings_of_file(prepared.seen(), row_hashes(held_out.table))
+    return replace(prepared, held_out=replace(held_out, warnings=(*held_out.warnings, *repeats)))
 
 
 def contents_of(project: Project, checked: CheckedRules, model: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -209,13 +232,15 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
                     f"split by {project.split.by}; give more rows, or change 'split' in project.yaml"
                 )
     learned = bounded(parts, _counted(rows), project.split.seed, rows.longest_text())
-    judged = {"validation": learned.validation, "test": learned.test}
     warnings = (
         *rows.warnings,
         *_left_out(parts, learned),
         *odd_fields(project, rows, learned),
+        *telling_fields(project, rows, learned.train),
         *odd_order(project, rows, learned),
-        *warnings_of(rows.table, learned.train, judged),
+        *odd_times(project, rows, parts),
+        *odd_groups(project, table),
+        *odd_weights(project, rows),
     )
     return replace(rows, warnings=warnings), learned
 

@@ -1,6 +1,12 @@
-"""Rows that are equal in every field to a row learned from: figures on them are of memory."""
+"""Rows that are equal in every field to a row learned from: figures on them are of memory.
+
+A row is known by 64 bits over its fields in normal form, the same in every process and on every machine.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -11,28 +17,37 @@ _MISSING = np.uint64(0xD1B54A32D192ED03)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio: its multiples spread over all 64 bits
 
 
-def repeated(table: pa.Table, learned: np.ndarray, judged: np.ndarray) -> int:
-    """How many of the rows `judged` equal one of the rows `learned` in every field; both are row numbers."""
-    hashes = _hashes(table)
-    return int(np.isin(hashes[judged], hashes[learned]).sum())
-
-
-def warnings_of(table: pa.Table, train: np.ndarray, others: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """One sentence for each part that has such rows; `others` are row numbers by the name of the part."""
-    found = []
-    for name, rows in others.items():
-        count = repeated(table, train, rows)
-        if count:
-            found.append(
-                f"{count:,} of {len(rows):,} {name} rows equal a training row in every field, so that "
-                "figures on them flatter; where equal rows are one thing seen twice, split by group"
-            )
-    return tuple(found)
-
-
-def _hashes(table: pa.Table) -> np.ndarray:
+def row_hashes(table: pa.Table) -> np.ndarray:
     """64 bits a row, equal where the rows are: `(n,)` uint64. Missing equals missing."""
     return np.concatenate([np.empty(0, np.uint64), *(_of_block(block) for block in blocks_of(table))])
+
+
+def repeated(learned: np.ndarray, judged: np.ndarray) -> int:
+    """How many of the rows `judged` equal one of the rows `learned` in every field; both are hashes."""
+    return int(np.isin(judged, learned).sum())
+
+
+def warnings_of(hashes: np.ndarray, train: np.ndarray, others: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """One sentence for each part that has such rows; the others are row numbers."""
+    hint = "where equal rows are one thing seen twice, split by group"
+    told = (_told(hashes[train], hashes[rows], name, hint) for name, rows in others.items())
+    return tuple(one for one in told if one)
+
+
+def warnings_of_file(learned: np.ndarray, judged: np.ndarray) -> tuple[str, ...]:
+    """The same of a test file of its own; both are hashes."""
+    told = _told(learned, judged, "data.test", "take them out of one of the two files")
+    return (told,) if told else ()
+
+
+def _told(learned: np.ndarray, judged: np.ndarray, name: str, hint: str) -> str:
+    count = repeated(learned, judged)
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {len(judged):,} {name} rows equal a training row in every field, so that "
+        f"figures on them flatter; {hint}"
+    )
 
 
 def _of_block(block: pa.RecordBatch) -> np.ndarray:
@@ -47,10 +62,12 @@ def _of_values(column: pa.Array) -> np.ndarray:
     """64 bits a value of a normal column."""
     if pa.types.is_string(column.type):
         distinct = column.dictionary_encode()
-        # The hashes of texts differ from process to process; none leaves this one.
-        known = np.array([*map(hash, distinct.dictionary.to_pylist()), 0], np.int64)
+        digests = b"".join(
+            blake2b(text.encode(), digest_size=8).digest() for text in distinct.dictionary.to_pylist()
+        )
+        known = np.frombuffer(digests + bytes(8), "<u8").astype(np.uint64)
         places = distinct.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)
-        values = known[places].view(np.uint64)
+        values = known[places]
     elif pa.types.is_floating(column.type):
         values = (column.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0).view(np.uint64)  # -0.0 is 0.0
     else:

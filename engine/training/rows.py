@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from engine import tabular
 from engine.errors import FieldProblem, InputError
 from engine.spill import SPILL, blocks_of, gathered
-from engine.training.targets import MISSING, label_codes, label_weights, refuse_nested
+from engine.training.targets import MISSING, label_codes, label_notes, label_weights, refuse_nested
 from rules.errors import nearest
 
 if TYPE_CHECKING:
@@ -249,6 +249,7 @@ def _warnings(
                 f"field '{one.name}': missing in every row; it is kept, and nothing is learned from it"
             )
     for label in labels.values():
+        found += label_notes(label, table)
         absent = table.column(label.column).null_count
         if absent:
             found.append(f"label '{label.name}': missing in {absent} of {table.num_rows} rows")

@@ -7,6 +7,7 @@ of classes.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,9 @@ def label_weights(label: Label, table: pa.Table, codes: np.ndarray, source: str)
             f"{place}: {len(wrong)} of {len(codes)} rows have no finite weight from 0 on; the first is row "
             f"{wrong[0]}: {shown(value)}. Give it a number, 0 to leave the row out, 1 to count it once"
         )
+    largest = weights[known].max(initial=0.0)
+    if largest and (weights[known] / largest).sum() > np.finfo(float).max / largest:
+        raise InputError(f"{place}: they add up to more than a number can be; divide all by the largest")
     return np.where(known, weights, 0.0)
 
 
@@ -103,6 +107,24 @@ def check_codes(label: Label, codes: np.ndarray, values: str, source: str) -> No
             f"{place}: a class has fewer than {LEAST_ROWS} rows ({named}); "
             "give more rows of it, merge it into another class, or leave these rows and the class out"
         )
+
+
+def label_notes(label: Label, table: pa.Table) -> list[str]:
+    """Say which values of a label of yes and no mean no by differing from the one that means yes."""
+    if not label.binary or isinstance(label.positive, bool):
+        return []
+    counts = table.column(label.column).value_counts().to_pylist()
+    yes = _text(label.positive)
+    others = [(_text(one["values"]), one["counts"]) for one in counts if _meaning(label, one["values"]) == 0]
+    place = f"label '{label.name}' (column '{label.column}')"
+    near = [(text, count) for text, count in others if _alike(text) == _alike(yes)]
+    if near:
+        listed = ", ".join(f"{shown(text)} ({count:,} rows)" for text, count in near[:SHOWN])
+        return [f"{place}: only {shown(yes)} means yes; {listed} means no: write them alike if they are one"]
+    if len(others) < 2:
+        return []
+    listed = ", ".join(shown(text) for text, _ in others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+    return [f"{place}: {shown(yes)} means yes, each of {len(others):,} other values no: {listed}"]
 
 
 def values_shown(label: Label, table: pa.Table) -> str:
@@ -140,6 +162,11 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def _alike(text: str) -> str:
+    """A text without what is overlooked in it: case, blanks, what joins words."""
+    return re.sub(r"[\s_-]+", "", text.casefold())
 
 
 def _unknown_message(label: Label, unknown: list[Any], source: str) -> str:

@@ -197,9 +197,9 @@ def test_a_broken_row_is_left_out_and_said(tmp_path: Path, run: Run) -> None:
 
 def test_evaluating_on_the_rows_of_the_fit_is_said(fitted: Path, run: Run) -> None:
     """The figures come all the same, and the note says what they are worth."""
-    code, out, err = run("evaluate", fitted / "loans.parquet", "--project", fitted)
+    code, out, _ = run("evaluate", fitted / "loans.parquet", "--project", fitted)
     assert (code, "model alone" in out) == (0, True)
-    assert "the bundle was fitted on rows of" in err
+    assert "the bundle was fitted on rows of" in out
 
 
 def test_init_payments_writes_a_project_that_checks(tmp_path: Path, run: Run) -> None:

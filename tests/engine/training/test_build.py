@@ -43,6 +43,7 @@ def test_a_fit_gives_every_part_of_a_bundle() -> None:
         "expressions.json",
         "project.yaml",
         "evaluation.json",
+        "seen.json",
     }
     assert bundle.parts["project.yaml"] == project.text
     assert bundle.json("model/scores.json")["scores"] == ["lost", "size.small", "size.middle", "size.large"]

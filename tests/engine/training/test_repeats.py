@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.training.build import fit
-from engine.training.repeats import repeated, warnings_of
+from engine.training.repeats import repeated, row_hashes, warnings_of
 from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
 
 QUICK = PROJECT.replace("epochs: 4", "epochs: 1")
@@ -18,17 +18,17 @@ QUICK = PROJECT.replace("epochs: 4", "epochs: 1")
 
 def test_equal_rows_are_counted_and_others_are_not() -> None:
     """Equal in every field, missing ones too; a row that differs in one field is another."""
-    fields = pa.table({"x": [1, 1, 2, None, None, 1], "y": ["a", "a", "a", "b", "b", None]})
-    assert repeated(fields, np.array([0, 3]), np.array([1, 2, 4, 5])) == 2
-    assert warnings_of(fields, np.array([0]), {"test": np.array([2, 5])}) == ()
+    rows = row_hashes(pa.table({"x": [1, 1, 2, None, None, 1], "y": ["a", "a", "a", "b", "b", None]}))
+    assert repeated(rows[[0, 3]], rows[[1, 2, 4, 5]]) == 2
+    assert warnings_of(rows, np.array([0]), {"test": np.array([2, 5])}) == ()
 
 
 def test_rows_that_are_all_different_are_told_apart() -> None:
     """A hundred thousand rows, no two equal."""
     rng = np.random.default_rng(0)
     pairs = np.stack([np.arange(100_000) // 300, np.arange(100_000) % 300], axis=1)[rng.permutation(100_000)]
-    fields = pa.table({"a": pairs[:, 0], "b": pairs[:, 1]})
-    assert repeated(fields, np.arange(50_000), np.arange(50_000, 100_000)) == 0
+    rows = row_hashes(pa.table({"a": pairs[:, 0], "b": pairs[:, 1]}))
+    assert repeated(rows[:50_000], rows[50_000:]) == 0
 
 
 def doubled() -> pa.Table:
