@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130: interrupted, 143: terminated, 129: the terminal went away.
     """
     _open_closed_streams()
-    from engine.cli.stops import stopped_by, stops
+    from engine.cli.stops import after_rerun, stopped_by, stops
 
     with stops():
         try:
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             code = 128 + (stopped_by() or 2)
             said = "terminated" if code == 143 else "interrupted"
-            sys.stderr.write(f"{said}; nothing half-written was left behind\n")
+            rerun = f"; {after_rerun()}" if after_rerun() else ""
+            sys.stderr.write(f"{said}; nothing half-written was left behind{rerun}\n")
             return code
 
 

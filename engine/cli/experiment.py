@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,10 +14,12 @@ import typer
 from engine.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from engine.experiments.experiment import Outcome, Standing, Watch
+    from engine.experiments.experiment import Outcome
 
-LIVE_ROWS = 30
-NAME_WIDTH = 48
+NAME_WIDTH, LEAST_NAME, NARROWEST_NAME = 48, 26, 12
+MOST_ROWS = 40  # on a terminal; the file has all
+LESS = ("KiB", "serve us", "kinds", "fit s", "digest", "behind the best")
+"""What a narrow terminal goes without, in that order."""
 
 
 def command(
@@ -36,7 +39,9 @@ def command(
     then fits the winner.
     """
     from engine.cli.console import complain, say, say_json
+    from engine.cli.stops import goes_on
     from engine.cli.tables import labelled_table
+    from engine.cli.watching import watching
     from engine.experiments.board import leaderboard, write_board
     from engine.experiments.cache import CACHE, Cache
     from engine.experiments.experiment import FOLDER, run_experiment
@@ -60,10 +65,12 @@ def command(
         if not as_json:
             complain(f"note: {text}")
 
-    with _watching(read.measure, quiet=as_json) as watch:
+    with goes_on(), watching(read.measure, quiet=as_json) as watch:
         outcome = run_experiment(read, project, train, test, watch, note)
     judged, look = _test(outcome)
     board = leaderboard(outcome, judged, look)
+    cache = Cache(read.project / CACHE)
+    board["spent"]["cache"] = {"path": str(CACHE), "bytes": cache.size(), "most_bytes": cache.most}
     folder = read.project / FOLDER / read.name
     path = write_board(board, folder)
     if as_json:
@@ -87,55 +94,6 @@ def _test(outcome: Outcome) -> tuple[dict[str, Any], Any]:
     return evaluated, record_look(registry, rows=rows, bundle=bundle.digest, by="experiment", now=now)
 
 
-@contextmanager
-def _watching(measure: str, *, quiet: bool) -> Iterator[Watch]:
-    """A live table on a terminal; elsewhere a line for every run that ended."""
-    import sys
-
-    from engine.cli.console import complain
-    from engine.experiments.board import standing_rows
-
-    if quiet:
-        yield lambda _, __, ___: None
-        return
-    if not sys.stderr.isatty():
-        said: dict[int, int] = {}
-
-        def tell(what: str, _: float, standings: Sequence[Standing]) -> None:
-            for one in standings:
-                if one.rung > said.get(one.variant.number, 0):
-                    said[one.variant.number] = one.rung
-                    (row,) = standing_rows([one], measure)
-                    complain(f"{what}: {row[0]}: {measure} {row[2]}")
-
-        yield tell
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-
-        def show(what: str, share: float, standings: Sequence[Standing]) -> None:
-            live.update(_live_table(what, share, standings, measure))
-
-        yield show
-
-
-def _live_table(what: str, share: float, standings: Sequence[Standing], measure: str) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    from engine.experiments.board import standing_rows
-
-    shown = sorted(standings, key=lambda one: (-one.rung, bool(one.fate), one.variant.number))[:LIVE_ROWS]
-    table = Table(title=f"{what} ({share:.0%})", title_justify="left", box=None)
-    for name in ("variant", "rung", measure, ""):
-        table.add_column(name)
-    for row in standing_rows(shown, measure):
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
 def _print(board: dict[str, Any], path: Path) -> None:
     from engine.cli.console import complain, heading, say, say_table
     from engine.experiments.board import as_yaml
@@ -147,25 +105,23 @@ def _print(board: dict[str, Any], path: Path) -> None:
     )
     for known_of in board["notes"]:
         complain(f"note: {known_of}")
-    rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
-    columns = (
-        "",
-        "variant",
-        f"{measure} (95 %)",
-        "behind the best",
-        "kinds",
-        "fit s",
-        "serve us",
-        "KiB",
-        "digest",
-        "",
-    )
     heading("Leaderboard")
-    say_table(columns, rows)
+    rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
+    columns = ("", "variant", f"{measure} (95 %)", *reversed(LESS), "")
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    shown = rows if width is None else rows[:MOST_ROWS]
+    say_table(*_fitting(columns, shown, width))
+    if len(shown) < len(rows):
+        say(f"and {len(rows) - len(shown):,} more")
     heading("Spent")
     say(
         f"{spent['evaluations']:.2f} of {spent['of']:.0f} full evaluations ({spent['share']:.1%}), "
         f"{spent['seconds']:.1f} s; rows embedded anew: {spent['re_embedded_rows']:,}"
+    )
+    kept = spent["cache"]
+    say(
+        f"what is kept to save time: {kept['path']}, {kept['bytes'] / 2**20:,.1f} MiB of at most "
+        f"{kept['most_bytes'] / 2**30:g} GiB; delete it at any time"
     )
     if (race := board["race"]) is not None and len(race["rungs"]) > 1:
         say(
@@ -194,13 +150,37 @@ def _print(board: dict[str, Any], path: Path) -> None:
     say(f"'tandem fit --from {board['experiment']}' fits it; {path} has all figures")
 
 
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None
+) -> tuple[list[str], list[list[Any]]]:
+    """What of the table a terminal of this width has room for: fewer columns, then shorter texts."""
+    from engine.cli.watching import shortened
+
+    wide = [max(len(str(row[at])) for row in [columns, *rows]) + 2 for at in range(len(columns))]
+    left, name, last = list(range(len(columns))), columns.index("variant"), len(columns) - 1
+    wide[name] = min(wide[name], NAME_WIDTH + 2)
+    if width is not None:
+        least = {at: min(wide[at], LEAST_NAME) for at in (name, last)}
+        for less in map(columns.index, LESS):
+            if sum(least.get(at, wide[at]) for at in left) > width:
+                left.remove(less)
+        spare = width - sum(least.get(at, wide[at]) for at in left)
+        for at in (name, last):
+            wide[at] = max(NARROWEST_NAME, min(wide[at], least[at] + spare))
+            spare -= wide[at] - least[at]
+    cut = [
+        [shortened(row[at], wide[at] - 2) if at in (name, last) else row[at] for at in left] for row in rows
+    ]
+    return [columns[at] for at in left], cut
+
+
 def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
     mark = "winner" if one["winner"] else "best" if one.get("best") else one["fate"]
     if one.get("decides_as"):
         mark += f", decides as '{one['decides_as']}'"
-    name = one["name"] if len(one["name"]) <= NAME_WIDTH else one["name"][: NAME_WIDTH - 1] + "…"
+    name = one["name"]
     if "quality" not in one:
-        return place, name, "–", "–", "–", None, None, None, "–", mark
+        return place, name, "–", "–", "–", None, "–", None, None, mark
     quality = f"{one['quality']:.4f} ± {one['interval'][1] - one['quality']:.4f}"
     if one["seeds"] > 1:
         first = one["by_seed"][0]
@@ -212,8 +192,8 @@ def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
     digest = (one["digest"] or "–").removeprefix("sha256:")[:12]
     size = round(one["model_bytes"] / 1024)
     serve = round(one["serve_us"]) if "serve_us" in one else None
-    fit = round(one["fit_seconds"], 1)
-    return place, name, quality, behind, kinds, fit, serve, size, digest, mark
+    fit = f"{one['fit_seconds']:5.1f}"
+    return place, name, quality, behind, digest, fit, kinds, serve, size, mark
 
 
 def _tested(board: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +46,7 @@ def command(
     """
     from engine.cli.console import complain, progress, say, say_json
     from engine.cli.headline import headline
+    from engine.cli.stops import goes_on
     from engine.cli.tables import labelled_table
     from engine.evaluation.looks import looked_at
     from engine.evaluation.report import notes
@@ -75,7 +77,7 @@ def command(
         if not as_json:
             complain(text)
 
-    with progress("fitting", quiet=as_json) as tell:
+    with nullcontext() if fresh else goes_on(), progress("fitting", quiet=as_json) as tell:
         bundle = fit(
             loaded,
             train,

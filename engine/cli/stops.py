@@ -10,6 +10,7 @@ from types import FrameType
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 USUAL = (signal.SIG_DFL, signal.default_int_handler)
 _came: list[int] = []
+_rerun: list[str] = []
 
 
 def stopped_by() -> int | None:
@@ -20,10 +21,24 @@ def stopped_by() -> int | None:
     return _came[-1] if _came else None
 
 
+def after_rerun() -> str:
+    """Give what was said with `goes_on` to come of a rerun, if the stop came there."""
+    return _rerun[-1] if _rerun else ""
+
+
+@contextmanager
+def goes_on(rerun: str = "run again, it goes on where it was") -> Iterator[None]:
+    """Whoever is stopped in here is told what comes of a rerun. Where it was left by an error, that stays."""
+    _rerun.append(rerun)
+    yield
+    _rerun.pop()
+
+
 @contextmanager
 def stops() -> Iterator[None]:
     """Turn these signals into KeyboardInterrupt; left alone where they are ignored (`nohup`) or not ours."""
     _came.clear()
+    _rerun.clear()
     before = []
     for name in SIGNALS:
         number = getattr(signal, name, None)

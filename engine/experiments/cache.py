@@ -107,6 +107,10 @@ class Cache:
                 removed += seen.st_size
         return removed
 
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(seen.st_size for _, seen in self._files())
+
     def clean(self) -> tuple[int, int]:
         """Remove everything; gives how many files and bytes."""
         files = list(self._files())

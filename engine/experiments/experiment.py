@@ -177,7 +177,6 @@ def run_experiment(
     for told in notes:
         note(told)
     outcome = _Course(sweep, variants, prepared, shop, watch or _nobody).run()
-    cache.trim()
     return replace(outcome, notes=tuple(notes))
 
 

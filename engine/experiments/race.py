@@ -91,25 +91,33 @@ def drop(
     tolerance: a gain that does not matter; by default one standard error of a full evaluation.
     seeds: of each variant; the losses are their mean.
 
+    Of variants that come to the same loss on every row the first goes on for all of them.
+
     What the losses will be is drawn 8,000 times, around what they are, as normal variables with the
     covariance of the rows' own losses; the risk is the share of draws in which it went wrong.
     """
     order = np.argsort(losses.mean(axis=1), kind="stable")
-    losses = losses[order]
-    gap = _tolerance(losses, seeds) if tolerance is None else tolerance
-    risks = _risks(losses, rung, gap, seeds)
+    first = _firsts(losses[order])
+    distinct = losses[order[first]]
+    gap = _tolerance(distinct, seeds) if tolerance is None else tolerance
+    risks = _risks(distinct, rung, gap, seeds)
     allowed = np.flatnonzero(risks <= allowance)
-    kept = int(allowed[0]) + 1 if len(allowed) else len(losses)
-    risk = float(risks[kept - 1]) if kept < len(losses) else 0.0
-    return Dropped(tuple(order[:kept].tolist()), tuple(order[kept:].tolist()), risk, gap)
+    count = int(allowed[0]) + 1 if len(allowed) else len(distinct)
+    risk = float(risks[count - 1]) if count < len(distinct) else 0.0
+    kept = first[:count]
+    return Dropped(tuple(order[kept].tolist()), tuple(np.delete(order, kept).tolist()), risk, gap)
 
 
 def risk_of_keeping(losses: np.ndarray, rung: Rung, kept: int, tolerance: float, seeds: int = 1) -> float:
     """The risk of keeping only the `kept` best, whatever the evidence says."""
-    order = np.argsort(losses.mean(axis=1), kind="stable")
-    if kept >= len(order):
-        return 0.0
-    return float(_risks(losses[order], rung, tolerance, seeds)[kept - 1])
+    ordered = losses[np.argsort(losses.mean(axis=1), kind="stable")]
+    distinct = ordered[_firsts(ordered)]
+    return float(_risks(distinct, rung, tolerance, seeds)[kept - 1]) if kept < len(distinct) else 0.0
+
+
+def _firsts(losses: np.ndarray) -> np.ndarray:
+    """Places of the variants that none before them is the same as, ascending: `(distinct,)` int64."""
+    return np.sort(np.unique(losses, axis=0, return_index=True)[1])
 
 
 def _tolerance(losses: np.ndarray, seeds: int) -> float:

@@ -184,6 +184,7 @@ class Workshop:
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, trial.to_bytes())
+        self._cache.trim()
         return trial
 
     def bundle(self, variant: Variant) -> Bundle:

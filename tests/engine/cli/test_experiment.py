@@ -33,6 +33,7 @@ def test_an_experiment_prints_a_leaderboard_and_keeps_it(run: Run, sweep: Path) 
     assert "width 4, policy.0.when scores.risk >= 0.6" in out
     assert "'tandem fit --from widths' fits it" in out
     assert err.splitlines()[0].startswith("rung 1 of 1: as it is: log_loss ")
+    assert "what is kept to save time: .tandem/cache, " in out
     kept = json.loads((sweep.parent / "experiments/widths/leaderboard.json").read_bytes())
     assert sum(one["winner"] for one in kept["variants"]) == 1
 
@@ -42,6 +43,7 @@ def test_as_json_it_is_one_object_and_a_rerun_embeds_nothing(run: Run, sweep: Pa
     first, second = (json.loads(run("experiment", sweep, "--json")[1]) for _ in range(2))
     assert first["spent"]["re_embedded_rows"] > 0
     assert second["spent"]["re_embedded_rows"] == 0
+    assert second["spent"]["cache"]["bytes"] > 0
     assert [one["digest"] for one in first["variants"]] == [one["digest"] for one in second["variants"]]
     assert first["winner"] == second["winner"]
     assert first["looks"] == second["looks"]

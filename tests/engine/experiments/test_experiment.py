@@ -10,8 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import InputError
+from engine.experiments.cache import Cache
 from engine.experiments.experiment import BUDGET, EVIDENCE, FINISHED, winner_bundle
-from engine.experiments.variants import BASE
+from engine.experiments.load import load_sweep
+from engine.experiments.race import WHOLE
+from engine.experiments.trial import Workshop
+from engine.experiments.variants import BASE, variants_of
 from engine.project import load_project
 from engine.project.reading import KINDS
 from engine.training.build import fit
@@ -56,6 +60,18 @@ def test_variants_that_share_an_embedding_train_it_once(tmp_path: Path) -> None:
     assert len(outcome.standings) == 3
     assert outcome.embedded_rows == 2 * (385 + 140)
     assert (outcome.evaluations, outcome.full) == (2.0, 2.0)
+
+
+def test_the_cache_keeps_within_its_bounds_while_variants_run(tmp_path: Path) -> None:
+    """What has no room is made again: the second run of a variant gives what the first did."""
+    sweep = load_sweep(write_sweep(tmp_path, SWEEP))
+    table, first = pq.read_table(tmp_path / "rows.parquet"), variants_of(sweep)[0]
+    whole = Cache(tmp_path / "whole")
+    trial = Workshop(table, None, cache=whole, folder=tmp_path / "a").run(first, WHOLE, lambda _, __: None)
+    small = Cache(tmp_path / "small", most=whole.size() // 2)
+    again = Workshop(table, None, cache=small, folder=tmp_path / "b").run(first, WHOLE, lambda _, __: None)
+    assert 0 < small.size() <= whole.size() // 2
+    assert again.digest == trial.digest
 
 
 def test_the_winner_has_the_digest_of_a_fit(tmp_path: Path) -> None:

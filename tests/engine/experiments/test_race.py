@@ -36,6 +36,15 @@ def test_equals_are_dropped_at_no_risk() -> None:
     assert found.risk == 0.0
 
 
+def test_of_equals_among_others_the_first_goes_on() -> None:
+    """Nine that say one of two things are two variants to the race."""
+    pair = losses_of([0.24, 0.243])
+    found = drop(pair[[1, 0, 0, 0, 1, 0, 1, 0, 0]], EARLY, 0.01)
+    assert found.kept == (1, 0)
+    assert found.risk == 0.0
+    assert sorted(found.dropped) == [2, 3, 4, 5, 6, 7, 8]
+
+
 def test_one_variant_is_never_dropped() -> None:
     """There is none to compare it with."""
     assert drop(losses_of([0.3]), EARLY, 0.5).kept == (0,)
@@ -71,8 +80,9 @@ def test_the_risk_never_exceeds_the_allowance(means: list[float], allowance: flo
     found = drop(losses, EARLY, allowance)
     assert found.risk <= allowance
     assert sorted((*found.kept, *found.dropped)) == list(range(len(means)))
-    ordered = [losses[place].mean() for place in (*found.kept, *found.dropped)]
-    assert ordered == sorted(ordered)
+    for places in (found.kept, found.dropped):
+        ordered = [losses[place].mean() for place in places]
+        assert ordered == sorted(ordered)
 
 
 @pytest.mark.parametrize(
