@@ -110,6 +110,7 @@ def command(
                 "new": not known,
                 "model_reused": reused,
                 "went_on": taken_up,
+                "notes": list(notes(evaluation)),
                 "looks": None if look is None else look.to_json(),
                 "evaluation": evaluation,
             }

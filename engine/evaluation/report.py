@@ -32,10 +32,10 @@ def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
 
 def notes(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     """What to know beside the figures: rows left out of the evaluated file and of the training file,
-    warnings.
+    warnings, candidates that were refused.
     """
     found = [*_left_out(evaluation, ""), *_left_out(evaluation.get("data", {}), "training: ")]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, *_refused(evaluation.get("training", {}).get("candidates", {}))]))
 
 
 def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
@@ -46,6 +46,16 @@ def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
     if counts.get("unlabelled"):
         found.append(f"{where}{counts['unlabelled']:,} rows have no label and are left out")
     return [*found, *(f"{where}{warning}" for warning in counts.get("warnings", ()))]
+
+
+def _refused(candidates: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    return [
+        f"classifier '{name}': candidate '{one['kind']}' is out of the running, "
+        f"'{next(each['kind'] for each in table if each['chosen'])}' serves: {one['refused']}"
+        for name, table in candidates.items()
+        for one in table
+        if one["refused"]
+    ]
 
 
 def render(evaluation: Mapping[str, Any]) -> str:

@@ -23,12 +23,12 @@ from engine.model import ENCODING, SCORES, open_session
 from engine.project.encoders import load_encoders
 from engine.training.batches import unsteady_columns
 from engine.training.choose import (
-    LARGEST_DIFFERENCE,
     Candidate,
     Choice,
     NoCandidate,
     Recall,
     Rows,
+    allowed_difference,
     choose,
     largest_difference,
     refuse,
@@ -344,10 +344,9 @@ def _faults(
         columns = range(start, start + width)
         start += width
         difference = largest_difference(choice.chosen, scores[counted[name]][:, columns.start : columns.stop])
-        if not difference <= LARGEST_DIFFERENCE:
-            faults[name] = (
-                f"fused, it differs from scikit-learn by {difference:.1e}, more than {LARGEST_DIFFERENCE:g}"
-            )
+        most = allowed_difference(choice.chosen)
+        if not difference <= most:
+            faults[name] = f"fused, it differs from scikit-learn by {difference:.1e}, more than {most:g}"
         elif unsteady.intersection(columns):
             faults[name] = "fused, a row scores differently in batches of different sizes"
     return faults, pad

@@ -27,6 +27,7 @@ from engine.project.estimators import estimator_class, parameters
 from engine.project.records import OwnClassifier
 from engine.training.boosted import boosted_graph
 from engine.training.export import ML_OPSET, OPSET, Affine, Body, Exported, body_of
+from engine.training.kernels import kernel_graph, written_here
 
 BOOSTED = "sklearn.ensemble.HistGradientBoostingClassifier"
 MOST_COLUMNS = 4_096
@@ -164,10 +165,8 @@ def export_own(fitted: OwnFitted, width: int, classes: int) -> Iterator[Exported
     columns = fitted.view.columns if isinstance(fitted.view, FieldsView) else width
     reason = "skl2onnx cannot convert it"
     given = 0
-    for reads, kind in (
-        (onnx.TensorProto.FLOAT, FloatTensorType),
-        (onnx.TensorProto.DOUBLE, DoubleTensorType),
-    ):
+    kinds = [(onnx.TensorProto.FLOAT, FloatTensorType), (onnx.TensorProto.DOUBLE, DoubleTensorType)]
+    for reads, kind in kinds[1:] if written_here(fitted.own.estimator, fitted.model) else kinds:
         try:
             body = _body(fitted, _converted(fitted, columns, kind), reads, columns, classes)
         except Exception as error:  # so do converters
@@ -228,6 +227,8 @@ def _converted(fitted: OwnFitted, columns: int, kind: type) -> onnx.ModelProto:
     """Convert with the options that a converter has: they differ from class to class."""
     if fitted.boosted:
         return boosted_graph(fitted.model, columns, OPSET, ML_OPSET)
+    if written_here(fitted.own.estimator, fitted.model):
+        return kernel_graph(fitted.model, columns, OPSET)
     raw = {} if fitted.gives_probabilities else {"raw_scores": True}
     choices: list[dict[str, Any]] = [{"zipmap": False, "optim": "cdist"}, {"zipmap": False}, {}]
     for number, options in enumerate(choices):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
+from sklearn.svm import SVC, NuSVC
 
 from embeddings import Encoding, Slot, Spec, fit_encoding
 from engine.decide import Runtime
@@ -14,9 +17,17 @@ from engine.project.records import OwnClassifier
 from engine.serve import Engine
 from engine.training.batches import unsteady_columns
 from engine.training.build import fit
-from engine.training.choose import LARGEST_DIFFERENCE, Candidate, Rows, choose, run_candidates
+from engine.training.choose import (
+    LARGEST_DIFFERENCE,
+    LARGEST_OF_OWN,
+    Candidate,
+    Rows,
+    choose,
+    run_candidates,
+)
 from engine.training.export import inputs_alone, passthrough
 from engine.training.fuse import fuse
+from engine.training.kernels import KERNELS, kernel_graph
 from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
 from tests.engine.training.tables import embedding_rows
 
@@ -35,6 +46,7 @@ CONVERTED = {
     "neighbors.KNeighborsClassifier": {"n_neighbors": 7},
     "neural_network.MLPClassifier": {"hidden_layer_sizes": [8], "max_iter": 60},
     "svm.SVC": {"C": 0.5},
+    "svm.NuSVC": {"nu": 0.3},
     "svm.LinearSVC": {},
     "tree.DecisionTreeClassifier": {"max_depth": 4},
     "discriminant_analysis.QuadraticDiscriminantAnalysis": {},
@@ -74,7 +86,7 @@ def test_classifiers_of_scikit_learn_are_served_as_they_compute(path: str, class
     """
     found, rows = candidate(own(path, CONVERTED[path]), classes)
     assert found.refused == ""
-    assert found.parity <= LARGEST_DIFFERENCE
+    assert found.parity <= LARGEST_OF_OWN
     assert found.losses.mean() < np.log(classes)
     model = fuse(passthrough(rows.embedding.shape[1]), [found.head("x", classes)])
     assert unsteady_columns(model, {"given": rows.embedding})[0] == set()
@@ -114,6 +126,47 @@ def test_a_graph_that_differs_from_scikit_learn_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr(module, "_converted", wrong)
     found, _ = candidate(own("ensemble.RandomForestClassifier", {"n_estimators": 3}))
     assert found.refused.startswith("its graph differs from scikit-learn by")
+
+
+def test_single_precision_alone_refuses_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forest that its graph adds up in float32 is served, but not where that moved the losses."""
+    from engine.training import choose as module
+
+    monkeypatch.setattr(module, "LARGEST_DIFFERENCE", 0.0)
+    found, _ = candidate(own("ensemble.GradientBoostingClassifier", {"n_estimators": 40}))
+    assert found.refused == ""
+    assert 0 < found.parity <= LARGEST_OF_OWN
+    monkeypatch.setattr(module, "NEGLIGIBLE", 0.0)
+    found, _ = candidate(own("ensemble.GradientBoostingClassifier", {"n_estimators": 40}))
+    assert found.refused.startswith("its graph differs from scikit-learn by")
+    assert found.refused.endswith("nats a row, more than 0")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_support_vector_machine_is_served_whatever_the_split(seed: int) -> None:
+    """Its graph is in double: no steep calibration makes much of its rounding."""
+    vectors, codes = embedding_rows(2, rows=1500, seed=seed)
+    train, rest = Rows(vectors[:1200], codes[:1200]), Rows(vectors[1200:], codes[1200:])
+    [found] = run_candidates([own("svm.SVC")], train, rest, 2, seed=seed)
+    assert found.refused == ""
+    assert found.parity <= LARGEST_DIFFERENCE
+
+
+@pytest.mark.parametrize("machine", [SVC(), NuSVC(nu=0.2)], ids=["SVC", "NuSVC"])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_support_vector_machines_are_written_in_double(machine, kernel: str, classes: int) -> None:
+    """Votes of pairs and all: what the graph gives is scikit-learn's decision function."""
+    vectors, codes = embedding_rows(classes, rows=400)
+    rows = vectors.astype(np.float64)
+    fitted = clone(machine).set_params(kernel=kernel).fit(rows[:300], codes[:300])
+    session = onnxruntime.InferenceSession(
+        kernel_graph(fitted, rows.shape[1], 18).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    given = session.run(None, {"view": rows[300:]})[0]
+    expected = fitted.decision_function(rows[300:]).reshape(100, -1)
+    assert given.shape == expected.shape
+    assert np.abs(given - expected).max() < 1e-7
 
 
 def test_what_is_random_is_seeded() -> None:
