@@ -35,7 +35,7 @@ def command(
 
     ref, source = (None, first) if second is None else (first, second)
     folder = project / SPILL if project.is_dir() else None
-    table = read_table(Path(source), folder)
+    table = read_table(Path(source), folder, quiet=as_json)
     bundle = find_bundle(ref, project)
     rows = fingerprint(table)
     evaluation = evaluate(

@@ -58,8 +58,8 @@ def command(
         raise typer.BadParameter("name a sweep file: tandem experiment sweep.yaml")
     read = load_sweep(sweep)
     project = load_project(read.project)
-    train = labelled_table(project, project.data.train, "train")
-    test = labelled_table(project, project.data.test, "test") if project.data.test else None
+    train = labelled_table(project, project.data.train, "train", quiet=as_json)
+    test = labelled_table(project, project.data.test, "test", quiet=as_json) if project.data.test else None
 
     def note(text: str) -> None:
         if not as_json:

@@ -64,8 +64,8 @@ def command(
     if winner is not None:
         loaded = winner.project
     files = state(project)
-    train = labelled_table(loaded, loaded.data.train, "train")
-    test = labelled_table(loaded, loaded.data.test, "test") if loaded.data.test else None
+    train = labelled_table(loaded, loaded.data.train, "train", quiet=as_json)
+    test = labelled_table(loaded, loaded.data.test, "test", quiet=as_json) if loaded.data.test else None
     registry = Registry(loaded.registry)
     previous = _previous(registry)
     if winner is not None:

@@ -13,17 +13,24 @@ from engine.spill import SPILL
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from engine.cli.console import Progress
     from engine.formats import Broken, Chunk
     from engine.project import Project
 
 ROWS_A_BLOCK = 65_536
 
 
-def table_batches(path: Path) -> Iterator[pa.RecordBatch]:
+def table_batches(path: Path, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
     """Give a file's rows block by block; rows that are no rows of the format are left out, and it is said."""
+    from engine.formats import open_source
+
     broken: list[Broken] = []
-    for chunk in _chunks(path):
+    rows, source = 0, open_source(path)
+    for chunk in source.chunks(ROWS_A_BLOCK):
         broken += chunk.broken
+        rows += len(chunk.rows) + len(chunk.broken)
+        if progress is not None:
+            progress(f"reading {path.name}: {rows:,} rows", rows / source.total if source.total else None)
         yield _batch(chunk)
     if broken:
         first = broken[0]
@@ -32,18 +39,20 @@ def table_batches(path: Path) -> Iterator[pa.RecordBatch]:
         complain(f"note: {path}: {said}; row {first.row}: {problems}")
 
 
-def read_table(path: Path, folder: Path | None = None) -> pa.Table:
+def read_table(path: Path, folder: Path | None = None, *, quiet: bool = False) -> pa.Table:
     """Read a whole file; a large one lies in files of `folder` then, by default where temporary files do."""
     import tempfile
     from itertools import chain
 
+    from engine.cli.console import progress
     from engine.spill import gathered
 
-    batches = (batch for batch in table_batches(path) if batch.num_rows)
-    first = next(batches, None)
-    if first is None:
-        raise InputError(f"{path}: no rows")
-    return gathered(chain([first], batches), folder or Path(tempfile.gettempdir()))
+    with progress(f"reading {path.name}", quiet=quiet) as tell:
+        batches = (batch for batch in table_batches(path, tell) if batch.num_rows)
+        first = next(batches, None)
+        if first is None:
+            raise InputError(f"{path}: no rows")
+        return gathered(chain([first], batches), folder or Path(tempfile.gettempdir()))
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
@@ -59,14 +68,14 @@ def read_row(path: Path, row: int) -> dict[str, Any]:
     raise InputError(f"{path}: no row {row}; it has {rows:,} rows, counted from 0")
 
 
-def labelled_table(project: Project, path: Path | None, which: str) -> pa.Table:
+def labelled_table(project: Project, path: Path | None, which: str, *, quiet: bool = False) -> pa.Table:
     """Read the labelled rows that project.yaml names under `data`."""
     file = project.root / "project.yaml"
     if path is None:
         raise InputError(f"{file}: names no data to fit on; add data: {{{which}: FILE}}")
     if not (project.root / path).exists():
         raise InputError(f"{project.root / path}: no such file ({file} names it as data.{which})")
-    return read_table(project.root / path, project.root / SPILL)
+    return read_table(project.root / path, project.root / SPILL, quiet=quiet)
 
 
 def _chunks(path: Path) -> Iterator[Chunk]:

@@ -15,6 +15,7 @@ from engine.manifest import ENCODERS, MODEL
 from engine.model import ENCODING, SCORES
 from engine.project.encoders import encoder_identity
 from engine.references import REFERENCES
+from engine.spill import let_go
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MODEL_PARTS = (MODEL, ENCODING, SCORES, REFERENCES)
 LIBRARIES = ("tandem-engine", "numpy", "pyarrow", "torch", "scikit-learn", "skl2onnx", "onnx", "onnxruntime")
 EVALUATION = "evaluation.json"
+PIECE = 4 * 2**20  # bytes of a column hashed at a time
 
 
 def fingerprint(table: pa.Table) -> str:
@@ -112,8 +114,12 @@ class _Hashing:
         self.digest = hashlib.sha256()
 
     def write(self, data: Any) -> int:
-        self.digest.update(data)
-        return len(data)
+        view = memoryview(data)
+        for at in range(0, len(view), PIECE):
+            self.digest.update(view[at : at + PIECE])
+            if len(view) >= PIECE:
+                let_go()
+        return len(view)
 
     def flush(self) -> None:
         """Nothing is held back."""

@@ -13,11 +13,14 @@ import pytest
 
 from engine import spill
 from engine.bundle import Bundle
+from engine.cli import tables
 from engine.evaluation.evaluate import evaluate, project_of
+from engine.formats import open_target
 from engine.runtime import Runtime
 from engine.spill import gathered
 from engine.training import split
 from engine.training.build import fit, prepare
+from engine.training.reuse import fingerprint
 from engine.training.rows import read_labelled
 from engine.training.split import Parts, bounded
 from tests.engine.training.small_project import NOW, PROJECT, fitted, small_table, write_project
@@ -158,3 +161,23 @@ def test_the_longest_text_counts(tmp_path: Path) -> None:
     """By its bytes, missing ones as none."""
     table = small_table(100).set_column(4, "memo", pa.array(["é" * 10, None] * 50))
     assert read_labelled(write_project(tmp_path), table, "rows").longest_text() == 10.0
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.jsonl", "rows.parquet"])
+def test_a_file_of_any_format_is_the_same_table_in_files(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a later block's numbers have fractions, and earlier ones' had none."""
+    monkeypatch.setattr(tables, "ROWS_A_BLOCK", 40)
+    rows = {"whole": [*range(100), 0.5], "text": [f"é{row}" for row in range(101)]}
+    target = open_target(tmp_path / name, tmp_path / name, pa.table(rows).schema)
+    records = [{"whole": w, "text": t} for w, t in zip(*rows.values(), strict=True)]
+    target.write(records if "jsonl" in name else pa.table(rows).to_batches()[0])
+    target.close()
+    memory = tables.read_table(tmp_path / name, tmp_path / "spill")
+    assert not (tmp_path / "spill").exists()
+    monkeypatch.setattr(spill, "MOST_BYTES", 0)
+    files = tables.read_table(tmp_path / name, tmp_path / "spill")
+    assert files.equals(memory)
+    assert fingerprint(files) == fingerprint(memory)
+    assert list((tmp_path / "spill").iterdir()) == []
