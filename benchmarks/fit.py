@@ -25,7 +25,7 @@ from benchmarks.setting import WORK, child, tandem
 TABLES = ("adult", "credit_default")
 TURNS = 3
 LARGE = (2_000_000, 4_000_000)
-LIMIT_GB = 3.0
+LIMIT_GB = 2.5
 
 
 def run(*, quick: bool) -> list[Figure]:
