@@ -53,10 +53,12 @@ def _kept_of(name: str, runs: list[Losses]) -> list[Figure]:
         float(np.mean([getattr(one, what) for one in runs]))
         for what in ("plain", "teacher", "student", "teacher_error", "student_error")
     )
+    served = float(np.mean([one.student if one.taken else one.plain for one in runs]))
     figures = [
         figure(f"{name}: test log-loss of the plain tower", plain, ""),
         figure(f"{name}: of its teacher", taught, ""),
         figure(f"{name}: of the tower it taught", learned, "", target=f"<= {plain:.6f}"),
+        figure(f"{name}: of the tower that auto serves", served, "", target=f"<= {plain:.6f}"),
         figure(f"{name}: gain of the teacher, in standard errors", (plain - taught) / error, ""),
         figure(f"{name}: gain of the tower it taught, likewise", (plain - learned) / own_error, ""),
         figure(f"{name}: seeds in which auto takes it", sum(one.taken for one in runs) / len(runs), ""),

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embeddings import EncodingError, Slot, Spec, SpecError, fit_encoding
+from embeddings import EncodingError, Slot, Spec, SpecError, fit_encoding, paying
 from embeddings.derived import FOLDS, INPUT, Derived, fit_derived, with_derived
+from embeddings.design import design
 from embeddings.distil import swapped
 from embeddings.export import ALLOWED, check_parity, export_onnx
 from embeddings.pairs import Pair, Truth, fit_pair, meeting
@@ -57,6 +58,54 @@ def test_the_pair_that_pays_is_found() -> None:
     """Of three, the one whose levels say more together."""
     data, codes = drawn(6_000, 1, together=1.5)
     assert places(fitted(data, {"y": codes})[3]) == [(0, 1)]
+
+
+def test_of_many_rows_a_draw_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pair is found all the same, and its tables are of all rows."""
+    monkeypatch.setattr(paying, "_MOST_COUNTED", 5_000)
+    monkeypatch.setattr(paying, "_MOST_JUDGED", 3_000)
+    data, codes = drawn(8_000, 1, together=1.5)
+    derived, own = fitted(data, {"y": codes})[3:]
+    assert places(derived) == [(0, 1)]
+    whole = fitted(data, {"y": codes}, pairs=[["shop", "card"]])
+    assert (derived.pairs[0].values == whole[3].pairs[0].values).all()
+    assert (own == whole[4]).all()
+
+
+def test_fields_that_go_together_but_add_up_are_no_pair() -> None:
+    """Each alone says what the other does, too: counted twice, which a pair would correct, and the second
+    look sees through.
+    """
+    rng, fixed = np.random.default_rng(5), np.random.default_rng(99)
+    shop = rng.integers(0, SHOPS, 12_000)
+    card = np.where(rng.random(12_000) < 0.7, shop * 3 % CARDS, rng.integers(0, CARDS, 12_000))
+    margin = fixed.normal(size=SHOPS)[shop] * 1.5 + fixed.normal(size=CARDS)[card] * 1.5
+    codes = (rng.random(12_000) < 1 / (1 + np.exp(-margin))).astype(np.int64)
+    names = {"shop": [f"s{one}" for one in shop], "card": [f"c{one}" for one in card], "town": ["t"] * 12_000}
+    data = pa.table({**names, "amount": rng.normal(size=12_000)})
+    looks: list[int] = []
+    found = paying.paying_pairs(*asked(data, codes, looks))
+    assert (found, len(looks)) == ((), 1)
+
+
+def asked(data: pa.Table, codes: np.ndarray, looks: list[int]):
+    """What shop and card are judged by; `looks` gets an entry where the second look is taken."""
+    spec, encoding, inputs, *_ = fitted(data, {"y": codes})
+    fold = np.random.default_rng(spec.seed).permutation(len(codes)) % FOLDS
+    truths = [Truth(codes == 1, codes >= 0, fold, FOLDS)]
+
+    def matrix(at: np.ndarray):
+        looks.append(len(at))
+        return design(encoding, {name: array[at] for name, array in inputs.items()}, [])
+
+    return inputs["categories"], encoding.table_rows, {0: SHOPS, 1: CARDS}, truths, 3, 7, matrix
+
+
+def test_a_class_of_few_rows_takes_no_part() -> None:
+    """Forty-nine rows of a class tell too little of hundreds of meetings."""
+    data, codes = drawn(3_000, 1, together=3.0)
+    few = np.where(np.cumsum(codes) <= 49, codes, 0)
+    assert fitted(data, {"y": few})[3].pairs == ()
 
 
 @pytest.mark.parametrize("alone", [0.0, 0.8, 1.6])
