@@ -253,7 +253,9 @@ class Maker:
                 touched[name] = documents[name]
         text = self.base.text if root == self.root else _dumped(root, FILE)
         project = parse_project(text, root=self.base.root)
-        files = {**self.files, **{name: _dumped(changed, name) for name, changed in touched.items()}}
+        # What comes to the same stays as it is written: another layout would be another digest.
+        changed = {name: one for name, one in touched.items() if one != self.documents[name]}
+        files = {**self.files, **{name: _dumped(one, name) for name, one in changed.items()}}
         return project, files
 
     def _rule(self, key: str) -> str | None:

@@ -88,6 +88,18 @@ def test_a_rule_is_named_by_its_id(tmp_path: Path) -> None:
     assert changed["far-countries"] is None
 
 
+def test_what_comes_to_the_rules_as_they_are_is_no_variant(tmp_path: Path) -> None:
+    """However they are laid out: the file stays as it is written."""
+    sweep = "vary: {rules.many-stops-on-trial.mode: [shadow, enforce], embedding.width: [8, 16]}"
+    base, *others = variants(tmp_path, sweep)
+    assert [one.name for one in others] == [
+        "mode shadow, width 16",
+        "mode enforce, width 8",
+        "mode enforce, width 16",
+    ]
+    assert others[0].rules == base.rules
+
+
 @pytest.mark.parametrize(
     ("written", "values"),
     [
