@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 from benchmarks.figures import Figure, against, figure
 from benchmarks.races import POPULATIONS, races
 from benchmarks.setting import ROOT, SEED, WORK
-from engine.experiments.cache import Cache
-from engine.experiments.experiment import CACHE, Outcome, run_experiment
+from engine.experiments.cache import CACHE, Cache
+from engine.experiments.experiment import run_experiment
 from engine.experiments.load import load_sweep
+from engine.experiments.outcome import Outcome
 from engine.project import load_project
 
 ROWS = 10_000

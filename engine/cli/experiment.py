@@ -14,7 +14,7 @@ import typer
 from engine.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from engine.experiments.experiment import Outcome
+    from engine.experiments.outcome import Outcome
 
 NAME_WIDTH, LEAST_NAME, NARROWEST_NAME = 48, 26, 12
 MOST_ROWS = 40  # on a terminal; the file has all
@@ -81,7 +81,7 @@ def command(
 def _test(outcome: Outcome) -> tuple[dict[str, Any], Any]:
     """The winner on the test rows, and how often they were looked at."""
     from engine.evaluation.looks import record_look
-    from engine.experiments.experiment import winner_bundle
+    from engine.experiments.outcome import winner_bundle
     from engine.training.build import evaluated_on_test, test_fingerprint
 
     variant, bundle = winner_bundle(outcome)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.experiments.experiment import Standing, Watch
+    from engine.experiments.running import Watch
+    from engine.experiments.standing import Standing
 
 MOST_ROWS = 30
 BESIDE_ROWS = 5  # lines that are no variant's: what runs, how many, the columns, the rest, the cursor's

@@ -13,8 +13,9 @@ import numpy as np
 import yaml
 
 from engine.errors import InputError
-from engine.experiments.experiment import INTERVAL, Heat, Outcome, Standing
 from engine.experiments.judge import LOWER_IS_BETTER
+from engine.experiments.outcome import Heat, Outcome
+from engine.experiments.standing import INTERVAL, Standing
 from engine.experiments.sweep import MEASURES
 from engine.files import write_whole
 

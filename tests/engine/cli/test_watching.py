@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.cli.watching import live_lines, shortened
-from engine.experiments.experiment import EVIDENCE, Standing
 from engine.experiments.load import load_sweep
+from engine.experiments.standing import EVIDENCE, Standing
 from engine.experiments.trial import Trial
 from engine.experiments.variants import variants_of
 from tests.engine.experiments.small_sweep import write_sweep

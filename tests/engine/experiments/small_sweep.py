@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from engine.experiments.board import leaderboard
-from engine.experiments.experiment import Outcome, run_experiment, winner_bundle
+from engine.experiments.experiment import run_experiment
 from engine.experiments.load import load_sweep
+from engine.experiments.outcome import Outcome, winner_bundle
 from engine.project import load_project
 from engine.training.build import evaluated_on_test
 from tests.engine.training.small_project import PROJECT, small_table, write_project

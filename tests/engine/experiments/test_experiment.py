@@ -11,9 +11,10 @@ import pytest
 
 from engine.errors import InputError
 from engine.experiments.cache import Cache
-from engine.experiments.experiment import BUDGET, EVIDENCE, FINISHED, winner_bundle
 from engine.experiments.load import load_sweep
+from engine.experiments.outcome import winner_bundle
 from engine.experiments.race import WHOLE
+from engine.experiments.standing import BUDGET, EVIDENCE, FINISHED
 from engine.experiments.trial import Workshop
 from engine.experiments.variants import BASE, variants_of
 from engine.project import load_project
@@ -245,7 +246,7 @@ variants:
     assert first.message.startswith("variant 'min 5' reads ")
     assert "rows where the project reads 700" in first.message
     assert second.message.startswith("variant 'none fits'")
-    assert [(one.line, one.column) for one in (first, second)] == [(2, 8), (4, 28)]
+    assert [(one.line, one.column) for one in (first, second)] == [(2, 8), (4, 29)]
 
 
 def test_a_rule_that_does_not_check_is_told_in_the_sweep(tmp_path: Path) -> None:

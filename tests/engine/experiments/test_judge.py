@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from engine.decide import Runtime
 from engine.evaluation.evaluate import evaluate_rows
 from engine.evaluation.metrics import auc
-from engine.experiments.experiment import Outcome, winner_bundle
 from engine.experiments.judge import _areas, _spread
+from engine.experiments.outcome import Outcome, winner_bundle
 from engine.training.targets import MISSING
 from tests.engine.experiments.small_sweep import QUICK, run, write_sweep
 
