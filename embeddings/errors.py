@@ -3,6 +3,7 @@
 EmbeddingError (ValueError)
 ├── SpecError       settings with problems, all of them
 ├── EncodingError   fields that cannot be encoded, or an encoding's written form that is not sound
+│   └── OutputError the output that is named of a user's encoder is not there, or gives no vector
 ├── TrainingError   a network that cannot be trained on what was given
 └── ParityError     an exported graph that does not give the network's vectors
 """
@@ -39,6 +40,10 @@ class SpecError(EmbeddingError):
 
 class EncodingError(EmbeddingError):
     """Fields that cannot be encoded, or a written encoding that is not one."""
+
+
+class OutputError(EncodingError):
+    """An encoder of the user's has no such output, or one that gives no vector for a text."""
 
 
 class TrainingError(EmbeddingError):

@@ -6,13 +6,14 @@ alone and among others, bit for bit, whatever the graph is.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from embeddings.errors import EncodingError
+from embeddings.errors import EncodingError, OutputError
 from embeddings.wordpiece import WordPieces
 
 POOLS = ("mean", "first")
@@ -20,6 +21,7 @@ NUMBERS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"
 MOST_WIDTH = 4_096
 MOST_TOKENS = 512
 _MOST_REMEMBERED = 4_096
+_PREFIX = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,10 @@ class TextModel:
                 remembered.clear()
             remembered[text] = found
         return found
+
+    def check_vocabulary(self) -> None:
+        """Read the vocabulary. Raises `EncodingError` where it is none."""
+        _ = self._pieces
 
     def check(self) -> int:
         """Try the graph on no text and on the last piece of the vocabulary; give the vectors' dimensions.
@@ -101,10 +107,28 @@ class TextModel:
                 f"its inputs are {', '.join(names)}; an encoder of word pieces takes {NUMBERS}, and maybe "
                 f"{MASK} and {KINDS}, each int64 (texts, pieces)"
             )
+        for one in session.get_inputs():
+            self._check_input(one)
         outputs = [one.name for one in session.get_outputs()]
         if self.output not in outputs:
-            raise EncodingError(f"it has no output '{self.output}'; there are {', '.join(outputs)}")
+            raise OutputError(f"it has no output '{self.output}'; there are {', '.join(outputs)}")
         return session
+
+    def _check_input(self, given: Any) -> None:
+        """Refuse what no array of `(1, tokens)` int64 fits: onnxruntime says so in words of its own."""
+        if given.type != "tensor(int64)":
+            raise EncodingError(
+                f"input {given.name} is {given.type}; an encoder of word pieces takes tensor(int64)"
+            )
+        shape = [side if isinstance(side, int) else None for side in given.shape]
+        if not shape:  # it does not say
+            return
+        if len(shape) != 2 or shape[0] not in (None, 1):
+            raise EncodingError(f"input {given.name} takes {given.shape}, and not (texts, pieces)")
+        if shape[1] not in (None, self.tokens):
+            raise EncodingError(
+                f"input {given.name} takes {shape[1]} pieces and no other number; say 'tokens: {shape[1]}'"
+            )
 
     def _run(self, numbers: list[int]) -> np.ndarray:
         filled = np.full((1, self.tokens), self._pieces.padding, np.int64)
@@ -120,7 +144,7 @@ class TextModel:
             raise EncodingError(f"it does not run: {_first_line(error)}") from None
         if made.dtype.kind != "f" or made.ndim not in (2, 3) or made.shape[0] != 1:
             shape = " x ".join(map(str, made.shape))
-            raise EncodingError(
+            raise OutputError(
                 f"output '{self.output}' gives {shape} {made.dtype} for one text, and no vector"
             )
         if made.ndim == 3:
@@ -133,4 +157,5 @@ class TextModel:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+    said = (str(error) or type(error).__name__).splitlines()[0]
+    return _PREFIX.sub("", said)[:300]

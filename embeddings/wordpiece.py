@@ -35,9 +35,12 @@ class WordPieces:
 
     @classmethod
     def read(cls, data: bytes, *, lower: bool = True) -> WordPieces:
-        """Read a vocabulary file: UTF-8, one piece a line. Raises `EncodingError`."""
+        """Read a vocabulary file: UTF-8, one piece a line; a byte order mark is no part of the first.
+
+        Raises `EncodingError`.
+        """
         try:
-            text = data.decode()
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise EncodingError(f"vocabulary: not UTF-8: {error}") from None
         pieces = tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))

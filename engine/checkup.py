@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found. `problems` are plainly wrong; with any but failed tests, nothing else is known.
+    """What was found. `problems` are plainly wrong; with any but failed tests and files of encoders, nothing
+    else is known.
 
     `coverage` is None unless it was asked for.
     """
@@ -60,11 +61,12 @@ class Checkup:
 
 
 def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Checkup:
-    """Check project.yaml and the rule files, run their tests, and analyse the rules.
+    """Check project.yaml and the rule files, run their tests, try its encoders, and analyse the rules.
 
     Raises nothing for what is wrong in the files: that is what it tells.
     """
     from engine.project import load_project
+    from engine.project.encoders import encoder_problems
     from engine.project.uncoded import uncoded
     from engine.ruleparts import checked_folder
     from engine.suites import check_suites
@@ -73,14 +75,16 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
     from rules.columnar import conditions
 
     name = project.resolve().name
+    unfit: tuple[Problem, ...] = ()
     try:
         loaded = load_project(project)
         name = loaded.name
+        unfit = encoder_problems(loaded)
         checked = checked_folder(
             loaded.root, loaded.schema, loaded.scores, loaded.outcomes, loaded.event_time
         )
     except CheckFailed as failed:
-        return Checkup(name, problems=failed.problems)
+        return Checkup(name, problems=tuple(sorted((*failed.problems, *unfit))))
     evaluator = conditions([rule.condition for rule in checked.rules], checked.list_entries)
     results = case_results(checked, evaluator)
     cases, wrong = check_suites(loaded, checked)
@@ -92,7 +96,7 @@ def check_up(project: Path, *, now: datetime, notes: bool, coverage: bool) -> Ch
         tables=len(checked.tables),
         rows=sum(len(table.ids) for table in checked.tables),
         tests=sum(len(one.cases) for one in checked.members()) + cases,
-        problems=tuple(sorted((*failures(checked, results), *wrong))),
+        problems=tuple(sorted((*failures(checked, results), *wrong, *unfit))),
         findings=(*uncoded(loaded), *analysis.findings),
         undecided=analysis.undecided,
         coverage=measure(checked, results) if coverage else None,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embeddings.errors import EncodingError, OutputError
 from embeddings.textmodel import MOST_TOKENS, POOLS, TextModel
 from engine.bundle import check_model
-from engine.errors import BundleError, InputError
+from engine.errors import BundleError
 from engine.project.form import Form
 from engine.project.records import EncoderSpec
+from rules.errors import CheckFailed, Problem
 from rules.folder import read_lists
+from rules.reader import read_yaml
 
 if TYPE_CHECKING:
     from engine.project.records import Project
@@ -45,40 +47,85 @@ def read_encoders(form: Form, settings: Mapping[str, Any], texts: tuple[str, ...
 def load_encoders(project: Project) -> dict[str, TextModel]:
     """Read the files from the project's folder, and nowhere else; try each graph on a text.
 
-    Raises InputError with the field and the file that cannot be used.
+    Raises CheckFailed with every file that cannot be used, at its place in project.yaml.
     """
-    return {name: _loaded(project.root, name, spec) for name, spec in project.encoders.items()}
+    models, problems = _tried(project)
+    if problems:
+        raise CheckFailed(problems)
+    return models
+
+
+def encoder_problems(project: Project) -> tuple[Problem, ...]:
+    """What is wrong with the files of the encoders, each at its place: what a fit would refuse."""
+    return tuple(_tried(project)[1]) if project.encoders else ()
 
 
 def encoder_identity(project: Project) -> dict[str, Any]:
-    """What of the encoders shapes a model: their settings, and their files by hash."""
-    read = read_lists(project.root)
+    """What of the encoders shapes a model: their settings, and their files by hash.
+
+    Raises CheckFailed with every file that cannot be read.
+    """
+    files, problems = _read(project)
+    if problems:
+        raise CheckFailed(problems)
     return {
-        name: [asdict(spec), *(_hash(read, name, file) for file in (spec.onnx, spec.vocabulary))]
+        name: [asdict(spec), *(hashlib.sha256(data).hexdigest() for data in files[name])]
         for name, spec in project.encoders.items()
     }
 
 
-def _loaded(root: Path, name: str, spec: EncoderSpec) -> TextModel:
-    read = read_lists(root)
-    graph, vocabulary = (_file(read, name, file) for file in (spec.onnx, spec.vocabulary))
-    model = TextModel(graph, vocabulary, spec.tokens, spec.output, spec.lower, spec.pool)
+def _tried(project: Project) -> tuple[dict[str, TextModel], list[Problem]]:
+    files, problems = _read(project)
+    models = {}
+    for name, (graph, vocabulary) in files.items():
+        spec = project.encoders[name]
+        model = TextModel(graph, vocabulary, spec.tokens, spec.output, spec.lower, spec.pool)
+        fault = _fault(model, spec)
+        if fault is None:
+            models[name] = model
+        else:
+            key, message = fault
+            problems.append(_problem(project, name, key, f"encoder of '{name}', {message}"))
+    return models, problems
+
+
+def _fault(model: TextModel, spec: EncoderSpec) -> tuple[str, str] | None:
+    """The key that names what is wrong, and what that is."""
     try:
-        check_model(graph, part=spec.onnx)
+        model.check_vocabulary()
+    except EncodingError as error:
+        return "vocabulary", f"{spec.vocabulary}: {error}"
+    try:
+        check_model(model.onnx, part=spec.onnx)
         model.check()
         model.check_steady()
-    except (BundleError, ValueError) as error:
-        raise InputError(f"encoder of '{name}', {spec.onnx}: {error}") from error
-    return model
+    except BundleError as error:
+        return "onnx", str(error)
+    except OutputError as error:
+        return "output", f"{spec.onnx}: {error}"
+    except ValueError as error:
+        return "onnx", f"{spec.onnx}: {error}"
+    return None
 
 
-def _file(read: Any, name: str, file: str) -> bytes:
-    try:
-        return bytes(read(file))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"encoder of '{name}': {file} cannot be read: {reason}") from error
+def _read(project: Project) -> tuple[dict[str, tuple[bytes, bytes]], list[Problem]]:
+    """Graph and vocabulary of each encoder whose files can both be read."""
+    read = read_lists(project.root)
+    files, problems = {}, []
+    for name, spec in project.encoders.items():
+        data = []
+        for key, file in (("onnx", spec.onnx), ("vocabulary", spec.vocabulary)):
+            try:
+                data.append(bytes(read(file)))
+            except (OSError, ValueError) as error:  # ValueError: a zero byte in a name
+                reason = getattr(error, "strerror", None) or str(error)
+                message = f"encoder of '{name}': {file} cannot be read: {reason}"
+                problems.append(_problem(project, name, key, message))
+        if len(data) == 2:
+            files[name] = (data[0], data[1])
+    return files, problems
 
 
-def _hash(read: Any, name: str, file: str) -> str:
-    return hashlib.sha256(_file(read, name, file)).hexdigest()
+def _problem(project: Project, name: str, key: str, message: str) -> Problem:
+    document = read_yaml(project.text, "project.yaml")
+    return document.problem(("embedding", "encoders", name, key), message)

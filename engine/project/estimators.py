@@ -6,6 +6,7 @@ Only public classifiers of a few modules can be named. The path is looked up in 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -20,6 +21,7 @@ INPUTS = ("embedding", "fields")
 MODULES = ("discriminant_analysis", "ensemble", "gaussian_process", "linear_model",
            "naive_bayes", "neighbors", "neural_network", "svm", "tree")  # fmt: skip
 _LONGEST = 100
+_NO_NUMBER = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)  # YAML's own words, read as texts
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -90,7 +92,10 @@ def _classifiers(module: str) -> dict[str, Any]:
 def _check_values(form: Form, path: Path, params: Mapping[str, Any]) -> None:
     for name, value in params.items():
         items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, _PLAIN) for item in items):
+        if any(isinstance(item, str) and _NO_NUMBER.fullmatch(item) for item in items):
+            message = f"'{name}' must be a finite number, got {shown(value)}"
+            form.note((*path, name), message, "give a very large or a very small one")
+        elif not all(isinstance(item, _PLAIN) for item in items):
             wanted = "a number, a text, true, false, null, or a list of those"
             form.wrong((*path, name), f"'{name}'", wanted, value)
 
@@ -104,9 +109,8 @@ def _check_estimator(form: Form, path: Path, estimator: str, params: Mapping[str
     except ModuleNotFoundError:
         return  # where only the serving packages are, nothing is fitted either
     known = parameters(found)
-    needed = [
-        name for name, one in known.items() if one.default is inspect.Parameter.empty and name not in params
-    ]
+    # Also where `params` gives it: no list of texts is a list of estimators.
+    needed = [name for name, one in known.items() if one.default is inspect.Parameter.empty]
     if needed:
         message = f"{found.__name__} needs '{needed[0]}', which is another estimator"
         form.note((*path, "estimator"), message, "name a classifier that stands alone")

@@ -30,7 +30,10 @@ class Form(Checks):
         value = parent.get(path[-1])
         if value is None:
             return default
-        if not isinstance(value, str) or not value.strip():
+        if isinstance(value, str) and not value.strip():
+            self.note(path, f"'{path[-1]}' must not be empty", "write it, or leave the key out")
+            return default
+        if not isinstance(value, str):
             self.wrong(path, f"'{path[-1]}'", "text", value, _quoted(value))
             return default
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from embeddings.errors import EncodingError
 from embeddings.textmodel import TextModel
 from engine.bundle import Bundle, open_bundle, write_bundle
+from engine.checkup import check_up
 from engine.decide import Runtime
-from engine.errors import BundleError, InputError
+from engine.errors import BundleError
 from engine.project import load_project
 from engine.serve import Engine
 from engine.training.build import fit
@@ -144,7 +146,7 @@ HOSTILE = {
 def test_a_graph_that_cannot_be_trusted_is_refused_by_name(tmp_path: Path, message: str) -> None:
     """Before it is run on anything, in the project and in a bundle."""
     model = HOSTILE[message]()
-    with pytest.raises(InputError, match=f"encoder of 'memo', models/mini.onnx.*{message}"):
+    with pytest.raises(CheckFailed, match=f"encoder of 'memo', models/mini.onnx.*{message}"):
         fitted(written(tmp_path, model=model))
 
 
@@ -180,9 +182,95 @@ def test_files_outside_the_project_are_not_read(tmp_path: Path) -> None:
     root = written(tmp_path / "p", text=TEXT.replace("models/mini.onnx", "../mini.onnx"))
     (tmp_path / "mini.onnx").write_bytes(graph())
     with pytest.raises(
-        InputError, match=r"encoder of 'memo': \.\./mini\.onnx cannot be read: .*outside the project"
+        CheckFailed, match=r"encoder of 'memo': \.\./mini\.onnx cannot be read: .*outside the project"
     ):
         fitted(root)
+
+
+def told(root: Path, **settings: str) -> list[tuple[int, str, str]]:
+    """What `tandem check` tells of the encoder, with what stands at the place: line, text there, message."""
+    keys = {"onnx": "models/mini.onnx", "vocabulary": "models/vocab.txt", "output": "states", "tokens": "8"}
+    body = "".join(f"\n      {key}: {value}" for key, value in (keys | settings).items())
+    (root / "project.yaml").write_text(
+        PROJECT.replace(
+            PROJECT[PROJECT.index("embedding:") : PROJECT.index("classifiers:")],
+            f"embedding:\n  epochs: 4\n  encoders:\n    memo:{body}\n",
+        )
+    )
+    found = check_up(root, now=NOW, notes=False, coverage=False).problems
+    assert all(one.file == "project.yaml" for one in found)
+    return [(one.line, one.source[one.column - 1 :], one.message) for one in found]
+
+
+def test_check_tells_what_a_fit_would_refuse_at_its_line(tmp_path: Path) -> None:
+    """Files that are not there, that are none, that do not go together; and all of them at once."""
+    root = written(tmp_path)
+    models = root / "models"
+    assert told(root) == []
+    [missing] = told(root, onnx="models/none.onnx")
+    assert missing[1:] == (
+        "models/none.onnx",
+        "encoder of 'memo': models/none.onnx cannot be read: No such file or directory",
+    )
+    first, second = told(root, onnx="../mini.onnx", vocabulary="models")
+    assert (first[1], second[1]) == ("../mini.onnx", "models")
+    assert "leads outside the project" in first[2]
+    assert "not a plain file" in second[2]
+    assert second[0] == first[0] + 1
+    (models / "bad.txt").write_bytes(VOCABULARY.replace(b"[PAD]\n", b""))
+    [bad] = told(root, vocabulary="models/bad.txt")
+    assert bad[1:] == (
+        "models/bad.txt",
+        "encoder of 'memo', models/bad.txt: vocabulary: no piece [PAD], which every text needs",
+    )
+    [output] = told(root, output="pooled")
+    assert output[1:] == (
+        "pooled",
+        "encoder of 'memo', models/mini.onnx: it has no output 'pooled'; there are states",
+    )
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_check_looks_into_the_graph(tmp_path: Path, message: str) -> None:
+    """Empty, cut off, with data elsewhere, with other names: at the key that names it."""
+    root = written(tmp_path, model=HOSTILE[message]())
+    [(_, source, found)] = told(root)
+    assert source == ("states" if "output" in message else "models/mini.onnx")
+    assert re.search(message, found)
+
+
+def inputs_of(name: str, kind: int, sides: list[object]) -> bytes:
+    """A graph whose first input is called, typed and shaped so."""
+    model = onnx.load_model_from_string(graph())
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info(name, kind, sides))
+    model.graph.node[0].input[1] = name
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (b"", "onnxruntime refuses it|not an ONNX model|it has no"),
+        (graph()[:200], "the message is cut off|not a protobuf message"),
+        (inputs_of("ids", TensorProto.INT64, ["n", "p"]), "its inputs are ids, attention_mask; an encoder"),
+        (inputs_of("input_ids", TensorProto.INT32, ["n", "p"]), r"is tensor\(int32\); an encoder .* takes"),
+        (inputs_of("input_ids", TensorProto.INT64, [1, 12]), "takes 12 pieces .*; say 'tokens: 12'"),
+        (inputs_of("input_ids", TensorProto.INT64, ["p"]), r"takes \['p'\], and not \(texts, pieces\)"),
+    ],
+)
+def test_a_graph_of_other_inputs_is_told_in_our_words(tmp_path: Path, model: bytes, message: str) -> None:
+    """What onnxruntime would say of them names neither the setting nor what to do."""
+    [(_, source, found)] = told(written(tmp_path, model=model))
+    assert source == "models/mini.onnx"
+    assert re.search(message, found)
+    assert "ONNXRuntimeError" not in found or not model
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_piece() -> None:
+    """Editors write one; the vectors are those of the vocabulary without."""
+    plain = TextModel(graph(), VOCABULARY, 8, "states")
+    marked = TextModel(graph(), b"\xef\xbb\xbf" + VOCABULARY, 8, "states")
+    assert np.array_equal(plain.vector("glass"), marked.vector("glass"))
 
 
 def test_vectors_that_differ_from_run_to_run_are_found() -> None:

@@ -65,6 +65,10 @@ def test_all_of_it_is_read() -> None:
         ("ForestClassifier", "ForestRegressor", "10:20: sklearn.ensemble has no", "known: Ada"),
         ("ensemble.Random", "ensemble._forest.Random", "10:20: sklearn.ensemble has no", ""),
         ("RandomForestC", "VotingC", "10:20: VotingClassifier needs 'estimators'", "that stands alone"),
+        ("n_estimators: 50", "estimators: [logistic]", "11:18: RandomForestClassifier has no", ""),
+        ("n_estimators: 50", "max_features: .inf", "11:32: 'max_features' must be a finite number", "large"),
+        ("n_estimators: 50", "n_estimators: [-.Inf]", "11:32: 'n_estimators' must be a finite number", ""),
+        ("sklearn.ensemble.RandomForestClassifier", '""', "10:20: 'estimator' must not be empty", "write it"),
         ("n_estimators: 50", "n_estimator: 50", "11:18: RandomForestClassifier has no", "'n_estimators'?"),
         ("n_estimators: 50", "n_estimators: -5", "11:32: The 'n_estimators' parameter of RandomFor", ""),
         ("n_estimators: 50", "n_estimators: {a: 1}", "11:32: 'n_estimators' must be a number, a text", ""),
@@ -86,6 +90,16 @@ def test_what_is_wrong_is_told_at_its_place(old: str, new: str, message: str, hi
     assert found[0][0].startswith(message)
     assert hint in found[0][1]
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["StackingClassifier", "VotingClassifier"])
+def test_a_classifier_that_holds_others_is_refused_whatever_its_parameters(name: str) -> None:
+    """A list of texts is no list of estimators, though scikit-learn looks only when it is fitted."""
+    text = TEXT.replace("RandomForestClassifier", name)
+    text = text.replace("{n_estimators: 50, max_depth: null}", "{estimators: [logistic, tree]}")
+    [(message, hint)] = problems(text)
+    assert message == f"10:20: {name} needs 'estimators', which is another estimator"
+    assert hint == "name a classifier that stands alone"
 
 
 def test_a_parameter_changed_is_another_model() -> None:
