@@ -38,6 +38,27 @@ def class_codes(y: Any, rows: int) -> tuple[dict[str, np.ndarray], dict[str, np.
     return codes, classes
 
 
+def row_weights(given: Any, rows: int) -> np.ndarray | None:
+    """Read how much each of n rows counts: `(n,)` float64, 1 on average; None where all count alike.
+
+    Raises `TrainingError` for what is no number from 0 on for each row, or 0 for all.
+    """
+    if given is None:
+        return None
+    try:
+        weights = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"sample_weight holds what is no number: {error}") from error
+    if weights.shape != (rows,):
+        raise TrainingError(f"sample_weight has the shape {weights.shape}, and X has {rows} rows")
+    if not (np.isfinite(weights).all() and weights.min() >= 0):
+        raise TrainingError("sample_weight must be finite numbers from 0 on")
+    if weights.max() == 0:
+        raise TrainingError("Sample weights must contain at least one non-zero number")
+    weights = weights / weights.max()
+    return None if weights.min() == 1 else np.asarray(weights / weights.mean())
+
+
 def validation_rows(codes: Mapping[str, np.ndarray], share: float, seed: int) -> np.ndarray:
     """Draw rows to judge by, the same share of each class of the first label; some of each class stay.
 

@@ -24,6 +24,11 @@ _NORMAL = {
 }
 
 
+_UNREADABLE = (
+    pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError,
+)  # fmt: skip
+
+
 def arrow_table(data: Any, names: Sequence[str] | None = None) -> pa.Table:
     """Read a table of n rows; `names` are those of an array's columns, `x0`, `x1`, … if left out.
 
@@ -31,24 +36,55 @@ def arrow_table(data: Any, names: Sequence[str] | None = None) -> pa.Table:
     """
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
-    try:
-        if hasattr(data, "iloc"):
-            columns = {name: pa.array(data.iloc[:, place]) for place, name in enumerate(data.columns)}
-            if len(columns) < data.shape[1]:
-                raise EncodingError("two columns have one name")
-            return pa.table({str(name): column for name, column in columns.items()})
-        if hasattr(data, "__arrow_c_stream__"):
+    if hasattr(data, "iloc"):
+        columns = {name: _column(name, data.iloc[:, place]) for place, name in enumerate(data.columns)}
+        if len(columns) < data.shape[1]:
+            raise EncodingError("two columns have one name")
+        table = pa.table({str(name): column for name, column in columns.items()})
+    elif hasattr(data, "__arrow_c_stream__"):
+        try:
             table = pa.table(data)
-        else:
-            array = np.asarray(data)
-            names = names or [f"x{place}" for place in range(array.shape[1])]
-            kept = [column.tolist() if array.dtype.kind == "O" else column for column in array.T]
-            table = pa.table([pa.array(column) for column in kept], names=list(names))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise EncodingError(f"a column cannot be read: {str(error).splitlines()[0]}") from error
+        except _UNREADABLE as error:
+            raise EncodingError(f"a column cannot be read: {_reason(error)}") from error
+    else:
+        array = np.asarray(data)
+        names = names or [f"x{place}" for place in range(array.shape[1])]
+        kept = [column.tolist() if array.dtype.kind == "O" else column for column in array.T]
+        read = [_column(name, column) for name, column in zip(names, kept, strict=True)]
+        table = pa.table(read, names=list(names))
     if len(set(table.column_names)) < table.num_columns:
         raise EncodingError("two columns have one name")
     return table
+
+
+def typed_rows(data: Any) -> Any:
+    """A list of rows with texts or truth values as an array of objects: each column then has its own type.
+
+    NumPy would make texts of all cells where one is a text. Anything else comes back as it is.
+    """
+    if not isinstance(data, list | tuple):
+        return data
+    try:
+        array = np.array(data, dtype=object)
+    except ValueError:  # rows of several lengths
+        return data
+    kept = array.ndim == 2 and any(isinstance(cell, str | bool | np.bool_) for cell in array.flat)
+    return array if kept else data
+
+
+def _column(name: Any, values: Any) -> pa.Array:
+    try:
+        return pa.array(values)
+    except _UNREADABLE as error:
+        raise EncodingError(f"column '{name}' cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OverflowError):
+        return "it holds a whole number of more than 64 bits; give such as float, or as missing"
+    if isinstance(error, UnicodeError):
+        return "it holds a text that is no Unicode (half of a surrogate pair)"
+    return str(error).splitlines()[0]
 
 
 def slots_for(table: pa.Table, kinds: Mapping[str, str]) -> tuple[Slot, ...]:
@@ -56,10 +92,14 @@ def slots_for(table: pa.Table, kinds: Mapping[str, str]) -> tuple[Slot, ...]:
 
     Raises `EncodingError` for a kind of a column that is not there, an unknown kind, or a type that has none.
     """
+    if not isinstance(kinds, Mapping):
+        raise EncodingError(
+            f"kinds: got {kinds!r}; give a kind for each column that has one: {{'memo': 'text'}}"
+        )
     for name, kind in kinds.items():
         if name not in table.column_names:
             raise EncodingError(f"kinds: no column '{name}'; there are {', '.join(table.column_names)}")
-        if kind not in _NORMAL:
+        if not isinstance(kind, str) or kind not in _NORMAL:
             raise EncodingError(f"kinds: unknown kind '{kind}' of '{name}'; known: {', '.join(_NORMAL)}")
     return tuple(
         Slot(name, kinds.get(name) or _kind(name, table.column(name))) for name in table.column_names

@@ -17,8 +17,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from embeddings.body import train_body
-from embeddings.classes import class_codes, validation_rows
-from embeddings.columns import arrow_table, normal_columns, slots_for
+from embeddings.classes import MISSING, class_codes, row_weights, validation_rows
+from embeddings.columns import arrow_table, normal_columns, slots_for, typed_rows
 from embeddings.derived import INPUT, fit_derived, with_derived
 from embeddings.design import design, token_rarity
 from embeddings.encode import Encoding
@@ -126,14 +126,17 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.validation = validation
         self.device = device
 
-    def fit(self, X: Any, y: Any = None) -> Encoder:
-        """Learn from n rows, and from their labels where `y` is given."""
-        self._learn(X, y)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Encoder:
+        """Learn from n rows, and from their labels where `y` is given.
+
+        `sample_weight` `(n,)` says how much a row counts, in the mean of all labels' losses; not at all at 0.
+        """
+        self._learn(X, y, sample_weight)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """Learn from n rows and give their vectors `(n, width)`, none told its own label."""
-        return self._learn(X, y)
+        return self._learn(X, y, sample_weight)
 
     def transform(self, X: Any) -> np.ndarray:
         """Give the vectors of rows that nothing was learned from: `(n, width)` float32."""
@@ -161,19 +164,22 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return self._dimensions
 
-    def _learn(self, X: Any, y: Any) -> np.ndarray:
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> np.ndarray:
         table = self._table(X, reset=True)
-        self._slots: tuple[Slot, ...] = slots_for(table, self.kinds or {})
+        weights = row_weights(sample_weight, table.num_rows)
+        self._slots: tuple[Slot, ...] = slots_for(table, {} if self.kinds is None else self.kinds)
         spec = self._spec(self._slots)
         self.__dict__.pop("_session", None)
         batch = normal_columns(table, self._slots)
         self.encoding_ = fit_encoding(spec, pa.Table.from_batches([batch]))
         inputs = self.encoding_.batch(batch)
         if y is None:
-            return self._learn_directions(spec, inputs)
-        return self._learn_labels(spec, inputs, y)
+            return self._learn_directions(spec, inputs, weights)
+        return self._learn_labels(spec, inputs, y, weights)
 
-    def _learn_directions(self, spec: Spec, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    def _learn_directions(
+        self, spec: Spec, inputs: dict[str, np.ndarray], weights: np.ndarray | None
+    ) -> np.ndarray:
         self.onnx_: bytes | None = None
         self.classes_by_label_: dict[str, np.ndarray] = {}
         self.epochs_ = 0
@@ -181,14 +187,21 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             token_rarity(inputs[f"text.{text.name}"], text.rows) for text in self.encoding_.texts
         )
         matrix = design(self.encoding_, inputs, self._rarity)
-        found = TruncatedSVD(min(spec.width, *matrix.shape), random_state=spec.seed % 2**32).fit(matrix)
+        # Squares of a row's error count by its weight where the row is stretched by the root of that.
+        seen = matrix if weights is None else sparse.diags(np.sqrt(weights)).tocsr() @ matrix
+        found = TruncatedSVD(min(spec.width, *matrix.shape), random_state=spec.seed % 2**32).fit(seen)
         self._directions = np.ascontiguousarray(found.components_.T)
         self._dimensions: int = self._directions.shape[1]
         return self._vectors(inputs)
 
-    def _learn_labels(self, spec: Spec, inputs: dict[str, np.ndarray], y: Any) -> np.ndarray:
+    def _learn_labels(
+        self, spec: Spec, inputs: dict[str, np.ndarray], y: Any, weights: np.ndarray | None
+    ) -> np.ndarray:
         count = len(next(iter(inputs.values())))
         codes, self.classes_by_label_ = class_codes(y, count)
+        if weights is not None:  # what does not count is as good as unlabelled
+            codes = {label: np.where(weights > 0, array, MISSING) for label, array in codes.items()}
+        counted = {} if weights is None else dict.fromkeys(codes, weights)
         judged = validation_rows(codes, self.validation, spec.seed)
         learned = np.setdiff1d(np.arange(count), judged)
         judged = judged if len(judged) else learned
@@ -207,6 +220,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             with_derived(rows(inputs, judged), derived),
             rows(codes, judged),
             derived=derived,
+            weights=rows(counted, learned),
+            validation_weights=rows(counted, judged),
             device=self.device,
         )
         self.onnx_ = model = export_onnx(body.trained, self.encoding_)
@@ -234,7 +249,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _table(self, X: Any, *, reset: bool) -> Any:
         if not (hasattr(X, "__arrow_c_stream__") or hasattr(X, "iloc")):
-            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
+            X = check_array(typed_rows(X), dtype=None, ensure_all_finite=False, estimator=self)
             if X.dtype.kind == "O":
                 _check_cells(X)
         elif isinstance(X, pa.RecordBatch):
@@ -242,6 +257,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True, reset=reset)
         names: list[str] | None = None if reset else self._names
         table = arrow_table(X, names)
+        if table.num_columns == 0:
+            raise EncodingError("Found 0 column(s) in X; a minimum of 1 is required")
         least = 2 if reset else 1
         if table.num_rows < least:
             raise EncodingError(f"Found {table.num_rows} sample(s) in X; a minimum of {least} is required")

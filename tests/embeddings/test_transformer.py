@@ -25,7 +25,9 @@ from embeddings.errors import EmbeddingError
 from tests.embeddings.tables import labels, table
 
 QUICK = {"width": 6, "hidden": (12,), "bins": 4, "epochs": 3, "text_buckets": 64}
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "check_sample_weight_equivalence_on_dense_data": "a weight is no repeated row to bins and batches"
+}
 SKIPPED = {"check_array_api_input": "runs only where the variable SCIPY_ARRAY_API is set"}
 
 
@@ -177,6 +179,83 @@ def test_a_search_may_vary_its_settings() -> None:
     search = GridSearchCV(model, {"encoder__width": np.array([2, 4])}, cv=2).fit(values, codes)
     vectors = search.best_estimator_[:-1].transform(values)
     assert list(vectors.columns) == [f"encoder{place}" for place in range(vectors.shape[1])]
+
+
+def test_a_list_of_rows_has_a_type_for_each_column() -> None:
+    """A text among the cells makes no text of the others; a row's vector is that of the frame."""
+    rows = [[number / 7, "NO" if number % 3 else "DE", number % 2 == 0] for number in range(120)]
+    codes = [int(row[0] > 8) for row in rows]
+    frame = pd.DataFrame(rows)
+    encoder = Encoder(**QUICK).fit(rows, codes)
+    assert [one.name for one in encoder.encoding_.numbers] == ["x0"]
+    assert [one.name for one in encoder.encoding_.categories] == ["x1", "x2"]
+    vectors = Encoder(**QUICK).fit(frame, codes).transform(frame)
+    assert np.array_equal(encoder.transform(rows), vectors)
+    assert np.array_equal(encoder.transform([rows[7]]), vectors[7:8])
+    with pytest.raises(EmbeddingError, match="column 'x0': text, where a number is expected"):
+        encoder.transform([["much", "NO", True]])
+
+
+def test_rows_count_by_their_weight() -> None:
+    """Of two rows that contradict each other the heavier is believed; weights that are equal are none."""
+    values, codes = numbers(400)
+    both, labels_ = np.vstack([values, values]), np.concatenate([codes, 1 - codes])
+    settings = QUICK | {"epochs": 25}
+    for weights in (np.repeat([1.0, 0.1], 400), np.repeat([3, 0], 400)):
+        encoder = Encoder(**settings).fit(both, labels_, sample_weight=weights)
+        model = LogisticRegression().fit(encoder.transform(values)[:200], codes[:200])
+        assert model.score(encoder.transform(values)[200:], codes[200:]) > 0.85
+    alike = Encoder(**QUICK).fit(values, codes, sample_weight=np.full(400, 5.0)).transform(values)
+    assert np.array_equal(alike, Encoder(**QUICK).fit(values, codes).transform(values))
+
+
+def test_without_labels_weights_turn_the_directions() -> None:
+    """The direction kept is that in which the rows that count vary."""
+    rng = np.random.default_rng(1)
+    values = np.zeros((200, 2))
+    values[:100, 0], values[100:, 1] = rng.normal(size=100), rng.normal(size=100)
+    for column, weights in enumerate(([1.0] * 100 + [0.01] * 100, [0.01] * 100 + [1.0] * 100)):
+        encoder = Encoder(width=2).fit(values, sample_weight=weights)
+        assert np.abs(encoder._directions[:2, 0]).argmax() == column
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (-np.ones(120), "finite numbers from 0 on"),
+        (np.full(120, np.nan), "finite numbers from 0 on"),
+        (np.zeros(120), "at least one non-zero number"),
+        (np.ones(5), r"the shape \(5,\), and X has 120 rows"),
+        (["heavy"] * 120, "holds what is no number"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights, message: str) -> None:
+    """With what they must be."""
+    with pytest.raises(EmbeddingError, match=message):
+        Encoder(**QUICK).fit(*numbers(), sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"b": [1, 2] * 3, "a": [1, "x", None] * 2}, "column 'a' cannot be read: Could not convert 'x'"),
+        ({"a": [10**30, 5] * 3}, "column 'a' cannot be read: it holds a whole number of more than 64 bits"),
+        ({"a": ["\ud800", "b"] * 3}, "column 'a' cannot be read: it holds a text that is no Unicode"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_named(frame: dict[str, list], message: str) -> None:
+    """Whatever Arrow raises for it."""
+    columns = {name: pd.Series(values, dtype=object) for name, values in frame.items()}
+    with pytest.raises(EmbeddingError, match=message):
+        Encoder(**QUICK).fit(pd.DataFrame(columns), [0, 1] * 3)
+
+
+def test_kinds_and_columns_that_are_none_are_told() -> None:
+    """A text where a mapping belongs, and a frame with rows and no columns."""
+    with pytest.raises(EmbeddingError, match="kinds: got 'text'; give a kind for each column"):
+        Encoder(kinds="text").fit(pd.DataFrame({"a": ["x", "y"]}), [0, 1])
+    with pytest.raises(EmbeddingError, match=r"Found 0 column\(s\) in X"):
+        Encoder().fit(pd.DataFrame(index=range(9)), [0, 1, 0] * 3)
 
 
 BROKEN = {
