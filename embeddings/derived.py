@@ -46,9 +46,11 @@ class TextScore:
 
     def of(self, tokens: np.ndarray) -> np.ndarray:
         """Standardised margins: `(n, places)` int64 → `(n, scores)` float32."""
-        summed = self.weights[tokens].sum(axis=1, dtype=np.float64)
-        norm = np.sqrt(np.maximum(summed[:, -1:], LEAST_SQUARE))
-        margins: np.ndarray = (summed[:, :-1] / norm + self.intercepts).astype(np.float32)
+        margins = np.empty((len(tokens), len(self.intercepts)), np.float32)
+        for at in range(0, len(tokens), _BLOCK_ROWS):
+            summed = self.weights[tokens[at : at + _BLOCK_ROWS]].sum(axis=1, dtype=np.float64)
+            norm = np.sqrt(np.maximum(summed[:, -1:], LEAST_SQUARE))
+            margins[at : at + _BLOCK_ROWS] = summed[:, :-1] / norm + self.intercepts
         return margins
 
 

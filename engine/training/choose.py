@@ -33,6 +33,7 @@ AnyFitted = Fitted | RawFitted | OwnFitted
 
 LARGEST_DIFFERENCE = 1e-5
 LARGEST_OF_OWN = 1e-3  # converters add up in single precision what scikit-learn does in double
+ROWS_A_CALL = 4_096
 NEGLIGIBLE = 1e-4  # nats a row: where every kind is all but perfect, standard errors mean nothing
 
 
@@ -301,7 +302,12 @@ def _graph_scores(candidate: Candidate, rows: Rows, classes: int) -> np.ndarray:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(["scores"], given)[0])
+    # In blocks: a row's distances to all references are thousands of numbers.
+    blocks = [
+        session.run(["scores"], {name: array[at : at + ROWS_A_CALL] for name, array in given.items()})[0]
+        for at in range(0, len(rows.codes), ROWS_A_CALL)
+    ]
+    return np.concatenate(blocks)
 
 
 def _moved(candidate: Candidate, scores: np.ndarray, rows: Rows) -> float:

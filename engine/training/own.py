@@ -26,11 +26,13 @@ from engine.onnx_scan import CONTROL_FLOW, findings
 from engine.project.estimators import estimator_class, parameters
 from engine.project.records import OwnClassifier
 from engine.training.boosted import boosted_graph
+from engine.training.classifiers import sample
 from engine.training.export import ML_OPSET, OPSET, Affine, Body, Exported, body_of
 from engine.training.kernels import kernel_graph, written_here
 
 BOOSTED = "sklearn.ensemble.HistGradientBoostingClassifier"
 MOST_COLUMNS = 4_096
+MOST_CELLS = 250_000_000  # rows times columns that a classifier is given at once
 MOST_BYTES = 256 * 2**20
 _DOMAINS = ("", "ai.onnx.ml", "com.microsoft")
 
@@ -114,6 +116,16 @@ class OwnFitted:
 
     def margins(self, embedding: np.ndarray, inputs: Inputs) -> np.ndarray:
         """`(n, 1)` float64 for two classes, `(n, classes)` for more. Raises NotUsable."""
+        step = max(1, MOST_CELLS // columns_of(self.view, embedding))
+        blocks = [
+            self._margins(
+                embedding[at : at + step], {name: array[at : at + step] for name, array in inputs.items()}
+            )
+            for at in range(0, max(1, len(embedding)), step)
+        ]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _margins(self, embedding: np.ndarray, inputs: Inputs) -> np.ndarray:
         # In float64: some models would otherwise work in single precision, which the graph may not.
         seen = self.view.of(embedding, inputs).astype(np.float64)
         try:
@@ -137,13 +149,20 @@ def fit_own(
 ) -> OwnFitted:
     """Fit on training rows; what is random is seeded, unless `params` say otherwise.
 
-    `weights` `(n,)` go to a classifier that takes them; the others see rows alike.
+    `weights` `(n,)` go to a classifier that takes them; the others see rows alike. Where the view has so many
+    columns that all rows of it would be too large, it learns from a seeded sample.
 
     Raises NotUsable where scikit-learn refuses, or the fields have too many columns.
     """
     found = estimator_class(own.estimator)
     seeded = {"random_state": seed} if "random_state" in parameters(found) else {}
     view = _fields_view(encoding) if own.input == "fields" else _embedding_view(embedding)
+    most = MOST_CELLS // columns_of(view, embedding)
+    if len(codes) > most:
+        kept = sample(codes, most, seed)
+        embedding, codes = embedding[kept], codes[kept]
+        inputs = {name: array[kept] for name, array in inputs.items()}
+        weights = None if weights is None else weights[kept]
     try:
         model = found(**{**seeded, **own.params})
         counted = {} if weights is None or not _takes_weights(model) else {"sample_weight": weights}
@@ -151,6 +170,11 @@ def fit_own(
     except Exception as error:  # so here
         raise NotUsable(f"cannot be fitted: {_first_line(error)}") from error
     return OwnFitted(own, view, model, floor=0.5 / (len(codes) + 1))
+
+
+def columns_of(view: EmbeddingView | FieldsView, embedding: np.ndarray) -> int:
+    """How many columns a classifier reads."""
+    return view.columns if isinstance(view, FieldsView) else max(1, embedding.shape[1])
 
 
 def _takes_weights(model: Any) -> bool:

@@ -7,7 +7,7 @@ import onnxruntime
 import pyarrow as pa
 import pytest
 
-from embeddings import Slot, Spec, SpecError, fit_encoding
+from embeddings import Slot, Spec, SpecError, derived, design, fit_encoding
 from embeddings.derived import FOLDS, INPUT, fit_derived, with_derived
 from embeddings.export import ALLOWED, check_parity, export_onnx
 from embeddings.train import train
@@ -128,3 +128,18 @@ def test_text_scores_are_true_or_false() -> None:
     """Anything else is refused."""
     with pytest.raises(SpecError, match="give true or false"):
         Spec.from_mapping({"text_scores": 1})
+
+
+def test_many_rows_are_read_in_blocks_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables, the rows' own columns, and those of other rows."""
+    data, codes = planted(honest=True)
+    missing = np.where(np.arange(ROWS) % 7, codes, -1)
+    several = {"y": missing, "z": np.arange(ROWS) % 3}
+    _, _, inputs, (whole, own) = derived_of(data, several)
+    monkeypatch.setattr(derived, "_BLOCK_ROWS", 100)
+    monkeypatch.setattr(design, "_BLOCK_ROWS", 100)
+    _, _, _, (blocks, their_own) = derived_of(data, several)
+    assert own.tobytes() == their_own.tobytes()
+    assert whole.texts[0].weights.tobytes() == blocks.texts[0].weights.tobytes()
+    assert whole.edges == blocks.edges
+    assert whole.of(inputs).tobytes() == blocks.of(inputs).tobytes()

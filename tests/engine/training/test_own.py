@@ -214,6 +214,24 @@ def test_fields_are_numbers_flags_and_levels() -> None:
     assert unsteady_columns(model, inputs)[0] == set()
 
 
+def test_of_more_cells_than_are_given_at_once_it_learns_from_a_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A seeded one, and scores all rows, in blocks, as it would at once."""
+    from engine.training import own as module
+
+    vectors, codes = embedding_rows(2)
+    tree = own("tree.DecisionTreeClassifier", {"max_depth": 3})
+    monkeypatch.setattr(module, "MOST_CELLS", 100 * vectors.shape[1])
+    fitted = module.fit_own(tree, None, vectors, {}, codes, seed=1)
+    assert fitted.model.tree_.n_node_samples[0] == 100
+    blocks = fitted.margins(vectors, {})
+    assert np.array_equal(module.fit_own(tree, None, vectors, {}, codes, seed=1).margins(vectors, {}), blocks)
+    monkeypatch.setattr(module, "MOST_CELLS", 2**40)
+    assert np.array_equal(fitted.margins(vectors, {}), blocks)
+    assert module.fit_own(tree, None, vectors, {}, codes, seed=1).model.tree_.n_node_samples[0] == len(codes)
+
+
 def test_fields_of_too_many_columns_are_refused() -> None:
     """Ten thousand levels would be ten thousand columns."""
     from embeddings.fields import Category
