@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 Progress = Callable[[str, float | None], None]
 MOST_LINES = 60
+SECONDS_A_LINE = 30.0
 _COLOURS = {"red": "31", "green": "32", "cyan": "36"}
 
 
@@ -72,17 +74,20 @@ def coloured(text: str, colour: str) -> str:
 def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     """Give a function that shows how far something is: `tell(message, share)`, share from 0 to 1 or unknown.
 
-    It shows a bar on a terminal and nothing elsewhere.
+    It shows a bar on a terminal; elsewhere, as in a log, a line to stderr twice a minute.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield lambda message, share: None
+        return
+    if not sys.stderr.isatty():
+        yield in_lines(title)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    times = (TimeElapsedColumn(), TextColumn("left at most"), TimeRemainingColumn())
+    times = (TimeElapsedColumn(), TextColumn("left, about"), TimeRemainingColumn())
     with Bar(*columns, *times, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
 
@@ -92,6 +97,19 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
             )
 
         yield tell
+
+
+def in_lines(title: str, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Tell how far something is in lines, at most one every half minute: what ends before says nothing."""
+    last = clock()
+
+    def tell(message: str, share: float | None) -> None:
+        nonlocal last
+        if clock() - last >= SECONDS_A_LINE:
+            last = clock()
+            complain(f"{message or title}" + ("" if share is None else f" ({share:.0%})"))
+
+    return tell
 
 
 def _cell(value: Any) -> str:

@@ -22,11 +22,12 @@ from embeddings.encode import Encoding
 from engine.errors import TandemError
 from engine.project.records import OwnClassifier
 from engine.training.calibrate import NONE, Calibration, best_calibration
-from engine.training.classifiers import KINDS, LINEAR, STRENGTHS, Fitted, fit_kind, importance
+from engine.training.classifiers import KINDS, LINEAR, STRENGTHS, Fitted, fit_kind, importance, settings_tried
 from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import Head, fuse
 from engine.training.own import NotUsable, OwnFitted, export_own, fit_own
 from engine.training.raw import RAW, RawFitted, fit_raw
+from engine.training.raw import STRENGTHS as RAW_STRENGTHS
 from engine.training.simplest import least, paired_difference, simplest
 
 AnyFitted = Fitted | RawFitted | OwnFitted
@@ -57,6 +58,12 @@ class Recalled:
     kind: str
     settings: Mapping[str, float] = field(default_factory=dict)
 
+
+Tell = Callable[[str, float], None]
+"""Called with what is being fitted and the share of all candidates done, 0 to 1."""
+
+Tried = Callable[[int], None]
+"""Called with the number of settings of one kind that were tried."""
 
 Recall = Callable[[str, Callable[[], "Candidate"]], "Candidate"]
 """Called with a kind and what fits it; gives the candidate, recalled or fitted."""
@@ -132,39 +139,61 @@ def run_candidates(
     seed: int,
     encoding: Encoding | None = None,
     recall: Recall = lambda _, make: make(),
+    tell: Tell = lambda _, __: None,
 ) -> list[Candidate]:
     """Fit each kind on training rows, calibrate and export it; simplest kind first.
 
     With `encoding`, that of the rows' inputs, the baseline on the fields themselves stands before all others.
     """
+    order: list[str | OwnClassifier] = sorted((kind for kind in kinds if kind != RAW), key=_complexity)
+    if encoding is not None:
+        order = [RAW, *order]
 
     @cache
     def guide() -> np.ndarray:
         return importance(train.embedding, train.codes, train.weights)
 
-    def baseline() -> Candidate:
+    def baseline(tried: Tried) -> Candidate:
         assert encoding is not None  # noqa: S101 — asked for only where there is one
         raw = fit_raw(encoding, train.inputs, train.codes, seed, train.weights)
-        return _exported(_best_of(raw, validation, seed), validation, classes)
+        return _exported(_best_of(raw, validation, seed, tried), validation, classes)
 
-    def fitted(kind: str) -> Candidate:
+    def fitted(kind: str, tried: Tried) -> Candidate:
         stretch = np.zeros(0) if kind in STRENGTHS else guide()  # those need none, and it takes a while
         fits = fit_kind(kind, train.embedding, train.codes, stretch, seed, train.weights)
-        return _exported(_best_of(fits, validation, seed), validation, classes)
+        return _exported(_best_of(fits, validation, seed, tried), validation, classes)
 
     # One thread: on few cores the libraries' threads wait for each other ten times as long as they work, and
     # sums come out the same on any number of cores.
     with threadpool_limits(1), warnings.catch_warnings():
         # A fit that stopped early, or on a nearly singular matrix, is judged by its losses like any other.
         warnings.simplefilter("ignore")
-        candidates = [] if encoding is None else [recall(RAW, baseline)]
-        for kind in sorted((kind for kind in kinds if kind != RAW), key=_complexity):
+        candidates = []
+        for place, kind in enumerate(order):
+            tried = _tried(tell, kind, place, len(order))
+            tried(0)
             if isinstance(kind, OwnClassifier):
                 make = partial(_own, kind, train, validation, classes, seed, encoding)
                 candidates.append(recall(kind.identity, make))
+            elif kind == RAW:
+                candidates.append(recall(kind, partial(baseline, tried)))
             else:
-                candidates.append(recall(kind, partial(fitted, kind)))
+                candidates.append(recall(kind, partial(fitted, kind, tried)))
         return candidates
+
+
+def _tried(tell: Tell, kind: str | OwnClassifier, place: int, kinds: int) -> Tried:
+    """Tell of one kind, the `place`-th of `kinds`, by the number of its settings that were tried."""
+    own = isinstance(kind, OwnClassifier)
+    name = kind.name if isinstance(kind, OwnClassifier) else kind
+    settings = 1 if own else len(RAW_STRENGTHS) if kind == RAW else settings_tried(name)
+
+    def tried(number: int) -> None:
+        setting = "" if own else f", setting {min(number + 1, settings)} of {settings}"
+        share = (place + min(number / settings, 1.0)) / kinds
+        tell(f"{name} ({place + 1} of {kinds}{setting})", share)
+
+    return tried
 
 
 def _complexity(kind: str | OwnClassifier) -> float:
@@ -238,8 +267,12 @@ def margins_of(fitted: AnyFitted, rows: Rows) -> np.ndarray:
     return fitted.margins(rows.inputs) if isinstance(fitted, RawFitted) else fitted.margins(rows.embedding)
 
 
-def _best_of(fits: Iterable[Fitted | RawFitted], validation: Rows, seed: int) -> Candidate:
-    return _best([_judged(fitted, validation, seed) for fitted in fits])
+def _best_of(fits: Iterable[Fitted | RawFitted], validation: Rows, seed: int, tried: Tried) -> Candidate:
+    judged = []
+    for number, fitted in enumerate(fits, start=1):
+        judged.append(_judged(fitted, validation, seed))
+        tried(number)
+    return _best(judged)
 
 
 def _judged(fitted: AnyFitted, validation: Rows, seed: int) -> Candidate:

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+
+from engine.training.solver import logistic
 
 KINDS = (
     "logistic",
@@ -133,10 +134,17 @@ def fit_kind(
             raise ValueError(f"unknown kind of classifier '{kind}'; known: {', '.join(KINDS)}")
 
 
+def settings_tried(kind: str) -> int:
+    """How many variants `fit_kind` gives of a kind, at most."""
+    if kind in STRENGTHS:
+        return len(STRENGTHS[kind])
+    return len(DIRECTIONS) * (len(DEPTHS) if kind == "tree" else 1)
+
+
 def importance(embedding: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Weight of each standardised dimension in a strongly regularised logistic model: `(width,)` float64."""
     scaled = StandardScaler(copy=False).fit_transform(embedding.astype(np.float64))
-    model = LogisticRegression(C=1e-3, solver="newton-cholesky", max_iter=50).fit(scaled, codes, weights)
+    model = logistic(1e-3, scaled.shape, len(np.unique(codes)), steps=50).fit(scaled, codes, weights)
     lengths: np.ndarray = np.linalg.norm(model.coef_, axis=0)
     return lengths
 
@@ -161,7 +169,7 @@ def _linear(
     seen = view.transform(rows)  # in place: there may be a million rows
     for strength in STRENGTHS[kind]:
         if kind == "logistic":
-            model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100)
+            model = logistic(strength, seen.shape, len(np.unique(codes)), steps=100)
             model.fit(seen, codes, weights)
         else:
             kept = sample(codes, MOST_SVM_ROWS, seed)

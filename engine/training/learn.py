@@ -28,6 +28,7 @@ from engine.training.choose import (
     NoCandidate,
     Recall,
     Rows,
+    Tell,
     allowed_difference,
     choose,
     largest_difference,
@@ -56,6 +57,7 @@ PARITY_ROWS = 2_000
 STEADY_ROWS = 5_000
 ROWS_A_CALL = 4_096
 NETWORK_SHARE = 0.7  # of the whole fit, for the progress bar
+CLASSIFIERS_FROM, CLASSIFIERS_SHARE = 0.77, 0.15
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,14 @@ def learn(
     embedded, report = kept.embedded(embed_and_tell)
     candidates = {}
     for place, spec_of in enumerate(project.classifiers.values()):
-        progress(f"fitting classifier {spec_of.name}", 0.77 + 0.15 * place / len(project.classifiers))
         candidates[spec_of.name] = candidates_of(
-            project, spec_of.name, embedded, training, validation, partial(kept.candidate, spec_of.label)
+            project,
+            spec_of.name,
+            embedded,
+            training,
+            validation,
+            partial(kept.candidate, spec_of.label),
+            _fitting(progress, spec_of.name, place, len(project.classifiers)),
         )
     progress("joining embedding and classifiers", 0.93)
     counted = {name: validation.counted(spec.label) for name, spec in project.classifiers.items()}
@@ -249,6 +256,16 @@ def _stages(progress: Progress) -> Progress:
     return tell
 
 
+def _fitting(progress: Progress, name: str, place: int, classifiers: int) -> Tell:
+    """Progress through the candidates of one classifier, the `place`-th of all."""
+
+    def tell(what: str, share: float) -> None:
+        done = (place + share) / classifiers
+        progress(f"fitting classifier {name}: {what}", CLASSIFIERS_FROM + CLASSIFIERS_SHARE * done)
+
+    return tell
+
+
 def slots_of(project: Project) -> tuple[Any, ...]:
     """The fields that the project leaves to the embedding, but never the one that names the record."""
     return tuple(slot for slot in project.embedding.slots if slot.name != project.id)
@@ -271,6 +288,7 @@ def candidates_of(
     training: Labelled,
     validation: Labelled,
     recall: Recall = lambda _, make: make(),
+    tell: Tell = lambda _, __: None,
 ) -> list[Candidate]:
     """Every candidate for one classifier, fitted and judged on the embedded rows."""
     spec = project.classifiers[name]
@@ -282,6 +300,7 @@ def candidates_of(
         project.split.seed,
         embedded.encoding,
         recall,
+        tell,
     )
 
 

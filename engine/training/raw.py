@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from embeddings.design import SPAN, TEXT_SCALE, design, token_rarity
 from embeddings.encode import Encoding
 from engine.training.classifiers import sample
+from engine.training.solver import GRADIENTS, MOST_GRADIENTS, logistic
 
 RAW = "raw-logistic"
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -80,9 +81,11 @@ def fit_raw(
     kept = sample(codes, MOST_ROWS, seed)
     rarity = tuple(token_rarity(inputs[f"text.{text.name}"], text.rows) for text in encoding.texts)
     matrix = _readable(design(encoding, {name: array[kept] for name, array in inputs.items()}, rarity))
-    solver = "newton-cholesky" if isinstance(matrix, np.ndarray) else "lbfgs"
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, solver=solver, max_iter=200)
+        if isinstance(matrix, np.ndarray):
+            model = logistic(strength, matrix.shape, len(np.unique(codes)), steps=200)
+        else:
+            model = LogisticRegression(C=strength, solver=GRADIENTS, max_iter=MOST_GRADIENTS)
         model.fit(matrix, codes[kept], None if weights is None else weights[kept])
         yield RawFitted(encoding, rarity, model, {"C": strength})
 
