@@ -18,12 +18,11 @@ import numpy as np
 from benchmarks.figures import Figure, figure
 from benchmarks.kept import kept
 from benchmarks.public import TABLES, Case, case
-from engine.evaluation.metrics import log_loss
+from engine.evaluation.metrics import calibration_error, full_bins, log_loss, said_and_true
 from engine.training.calibrate import NONE
 from engine.training.choose import Rows, choose, margins_of
 from engine.training.learn import candidates_of, embed_rows, run_graph
 
-BINS = 15
 DRAWS = 500
 DRIFTING = "bank_marketing"  # test rows are later than all others, and what comes true changes with time
 _SHAPE_A_RUN = ("embeddings", "engine/training", "benchmarks/public.py", "benchmarks/calibration.py")
@@ -110,7 +109,7 @@ def _before_and_after(given: Case, seed: int) -> Pair:
 
 def judged(probabilities: np.ndarray, codes: np.ndarray, seed: int) -> Judged:
     """All figures of `(n, classes)` probabilities against `(n,)` class codes."""
-    error = calibration_error(probabilities, codes)
+    error = float(calibration_error(probabilities, codes) or 0.0)
     drawn = drawn_errors(probabilities, seed)
     return Judged(
         error,
@@ -121,18 +120,9 @@ def judged(probabilities: np.ndarray, codes: np.ndarray, seed: int) -> Judged:
     )
 
 
-def calibration_error(probabilities: np.ndarray, codes: np.ndarray) -> float:
-    """Mean over rows of |mean said − share that came true| of their bin (Naeini et al. 2015, section 3).
-
-    Two classes are judged by the second one's probability, more by the likeliest one's.
-    """
-    said, came_true = _said(probabilities, codes)
-    return float(_errors(said, came_true[None])[0])
-
-
 def drawn_errors(probabilities: np.ndarray, seed: int, draws: int = DRAWS) -> np.ndarray:
     """The errors of a model that is right: labels drawn from its own probabilities; `(draws,)` float64."""
-    said, _ = _said(probabilities, np.zeros(len(probabilities), np.int64))
+    said, _ = said_and_true(probabilities, np.zeros(len(probabilities), np.int64))
     rng = np.random.default_rng(seed)
     return _errors(said, rng.random((draws, len(said))) < said)
 
@@ -143,30 +133,19 @@ def debiased_error(probabilities: np.ndarray, codes: np.ndarray) -> float:
     Kumar, Liang and Ma 2019, section 4.2: Σ share · ((said − true)² − true · (1 − true) / (rows − 1)), which
     chance makes negative as often as not where nothing is wrong; it is then told as 0.
     """
-    said, came_true = _said(probabilities, codes)
+    said, came_true = said_and_true(probabilities, codes)
     total = 0.0
-    for rows in _bins(said):
+    for rows in full_bins(said):
         true = came_true[rows].mean()
         chance = true * (1 - true) / max(len(rows) - 1, 1)
         total += ((said[rows].mean() - true) ** 2 - chance) * len(rows)
     return float(np.sqrt(max(total, 0.0) / len(codes)))
 
 
-def _said(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What was said of each row, and whether it came true: `(n,)` float64, `(n,)` bool."""
-    if probabilities.shape[1] == 2:
-        return probabilities[:, 1], codes == 1
-    return probabilities.max(axis=1), probabilities.argmax(axis=1) == codes
-
-
-def _bins(said: np.ndarray) -> list[np.ndarray]:
-    """Row numbers of each bin that has any, in the order of what was said."""
-    order = np.argsort(said, kind="stable")
-    return [rows for rows in np.array_split(order, BINS) if len(rows)]
-
-
 def _errors(said: np.ndarray, came_true: np.ndarray) -> np.ndarray:
     """`(n,)` said and `(draws, n)` that came true → the error of each draw `(draws,)`."""
-    gaps = [np.abs(said[rows].mean() - came_true[:, rows].mean(axis=1)) * len(rows) for rows in _bins(said)]
+    gaps = [
+        np.abs(said[rows].mean() - came_true[:, rows].mean(axis=1)) * len(rows) for rows in full_bins(said)
+    ]
     errors: np.ndarray = np.sum(gaps, axis=0) / len(said)
     return errors

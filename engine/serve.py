@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -154,6 +155,8 @@ def open_engine(path: Path | str, *, name: str | None = None, watch: bool = Fals
     digest or the beginning of one. With `watch`, the engine follows that name and, in a project, the rule and
     list files as they are saved. Raises InputError or BundleError.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{shown(path)} is no path: give that of a bundle, a registry or a project")
     path = Path(path)
     try:
         there = path.exists()

@@ -45,7 +45,6 @@ def command(
     the winner of an experiment is fitted, to the digest that it had there; project.yaml stays as it is.
     """
     from engine.cli.console import complain, progress, say, say_json
-    from engine.cli.headline import headline
     from engine.cli.stops import goes_on
     from engine.cli.tables import labelled_table
     from engine.evaluation.looks import looked_at
@@ -100,9 +99,8 @@ def command(
     reused = (
         not fresh
         and previous is not None
-        and previous.parts["model/model.onnx"] == bundle.parts["model/model.onnx"]
+        and previous.lineage.get("model_key") == bundle.lineage.get("model_key")
     )
-    figures = headline(evaluation)
     if as_json:
         return say_json(
             {
@@ -121,17 +119,16 @@ def command(
         f"{loaded.name}: bundle {short(bundle.digest)} is latest"
         + (" (the model is reused)" if reused else "")
     )
-    if not reused:
-        _say_if_stopped_early(evaluation, loaded.embedding.epochs)
-    if figures:
-        rows = f"{evaluation.get('rows', 0):,} {evaluation.get('source', 'rows')}"
-        say(f"on {rows}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
+    _say_what_came(bundle, evaluation, loaded.embedding.epochs, reused=reused)
     if look is not None and look.told:
         say(look.told)
     if winner is not None:
         settings = ", ".join(f"{key}: {as_yaml(value)}" for key, value in winner.settings.items())
         say(f"your files are as they were; to keep what won, set {settings or 'nothing'}")
     return say("'tandem show' has the evaluation, 'tandem promote' makes it the champion")
+
+
+RAW = "raw-logistic"
 
 
 def _winner(project: Project, name: str) -> Winner:
@@ -147,6 +144,24 @@ def _check(winner: Winner, train: pa.Table, test: pa.Table | None) -> None:
     winner.check(train, test)
     for name in winner.other_rules():
         complain(f"note: {name} is fitted as it was in the experiment; it has changed since")
+
+
+def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reused: bool) -> None:
+    """Say how training ended, whether an embedding is served, and the figures that a line has room for."""
+    from engine.cli.console import say
+    from engine.cli.headline import headline
+
+    if not reused:
+        _say_if_stopped_early(evaluation, most)
+    if all(one["kind"] == RAW for one in bundle.json("model/scores.json")["classifiers"]):
+        say(f"no embedding is served: {RAW}, on the fields themselves, is chosen for every classifier")
+    several = {f"AUC {name}" for name, one in evaluation["classifiers"].items() if "auc_by_class" in one}
+    told = [
+        f"{name} {value:,.4g}" + " (one class against the rest)" * (name in several)
+        for name, value in headline(evaluation).items()
+    ]
+    if told:
+        say(f"on {evaluation['rows']:,} {evaluation['source']}: {', '.join(told)}")
 
 
 def _say_if_stopped_early(evaluation: dict[str, Any], most: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.evaluation.metrics import accuracy, auc, average_precision, brier, log_loss
+from engine.evaluation.metrics import accuracy, auc, average_precision, brier, calibration_error, log_loss
 
 MISSING = -1
 
@@ -53,6 +53,7 @@ def _binary(
         "average_precision": average_precision(scores[:, 0], positive, weights),
         "log_loss": log_loss(probabilities, codes, weights),
         "brier": brier(scores[:, 0], positive, weights),
+        "calibration_error": calibration_error(probabilities, codes, weights),
         "accuracy": accuracy(probabilities, codes, weights),
     }
 
@@ -67,5 +68,6 @@ def _several(
         "auc": float(np.mean(known)) if known else None,
         "auc_by_class": each,
         "log_loss": log_loss(scores, codes, weights),
+        "calibration_error": calibration_error(scores, codes, weights),
         "accuracy": accuracy(scores, codes, weights),
     }

@@ -225,6 +225,9 @@ def values_of(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """What the project's value expression gives for every row, `(n,)` float64, and where it gives anything,
     `(n,)` bool; None for a project without one.
+
+    A row without a label that the expression reads is worth nothing known, also under an outcome for which it
+    would not be read: else the rows acted on would count without a label and the others not.
     """
     expression = project.evaluation.value
     if expression is None:
@@ -236,6 +239,9 @@ def values_of(
         **{f"label.{name}": _truth(project, name, codes) for name, codes in rows.codes.items()},
     }
     values, valid = columnar.value(expression, {}).evaluate(pa.RecordBatch.from_pydict(columns))
+    for name, codes in rows.codes.items():
+        if f"label.{name}" in expression.variables:
+            valid = valid & (codes != MISSING)
     return np.broadcast_to(np.asarray(values, np.float64), (rows.rows,)), np.broadcast_to(valid, (rows.rows,))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+BINS = 15  # of a calibration error
 LEAST_PROBABILITY = 1e-7  # a log-loss of at most 16 for one row
 
 
@@ -82,6 +83,38 @@ def chance_auc(counts: np.ndarray) -> float:
 def brier(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray | None = None) -> float | None:
     """Mean squared distance of a probability from what came true; `(n,)` float, `(n,)` bool."""
     return _mean((scores - positive) ** 2, weights)
+
+
+def calibration_error(
+    probabilities: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
+) -> float | None:
+    """Mean over rows of |mean said − share that came true| of their bin (Naeini et al. 2015, section 3).
+
+    `(n, classes)` float, `(n,)` int; 15 equally full bins. Two classes are judged by the second one's
+    probability, more by the likeliest one's.
+
+    >>> calibration_error(np.array([[0.75, 0.25]] * 15 + [[0.25, 0.75]] * 15), np.repeat([0, 1], 15))
+    0.25
+    """
+    said, came_true = said_and_true(probabilities, codes)
+    counted = np.ones(len(said)) if weights is None else weights
+    total = 0.0
+    for rows in full_bins(said):
+        total += abs(float((counted[rows] * (said[rows] - came_true[rows])).sum()))
+    return total / float(counted.sum()) if counted.sum() > 0 else None
+
+
+def said_and_true(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What was said of each row, and whether it came true: `(n,)` float64, `(n,)` bool."""
+    if probabilities.shape[1] == 2:
+        return probabilities[:, 1], codes == 1
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == codes
+
+
+def full_bins(said: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of each of 15 equally full bins that has any, in the order of what was said."""
+    order = np.argsort(said, kind="stable")
+    return [rows for rows in np.array_split(order, BINS) if len(rows)]
 
 
 def precision(acted: np.ndarray, positive: np.ndarray) -> float | None:

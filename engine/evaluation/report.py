@@ -10,16 +10,26 @@ from typing import Any
 
 WAYS = {"model": "model alone", "filters": "filters alone", "together": "together"}
 NONE = "–"
+REASON_SHOWN = 60
+SETTINGS = {
+    "C": "how freely weights may grow; less is simpler",
+    "directions": "how many dimensions the embedding is brought down to",
+    "references": "how many training rows are remembered",
+}
 ROWS_SHOWN = 20  # of one decision table; evaluation.json has all that did something
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, a header and rows, every cell text; the first column is text, the others are figures."""
+    """A title, a header and rows, every cell text; the first column is text, the others are figures.
+
+    legend: lines below it, of words that the reader need not know.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    legend: tuple[str, ...] = ()
 
 
 def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
@@ -76,6 +86,9 @@ def _ways(evaluation: Mapping[str, Any]) -> Table:
         rows.append(("precision", *(_share(way["precision"]) for way in ways)))
         rows.append(("recall", *(_share(way["recall"]) for way in ways)))
         if any(way["value"] for way in ways):
+            counted = [(way["value"] or {}).get("rows") for way in ways]
+            if set(counted) != {evaluation.get("rows")}:
+                rows.append(("rows with a value", *(NONE if n is None else _count(n) for n in counted)))
             rows.append(("value per row", *(_number((way["value"] or {}).get("per_row"), 4) for way in ways)))
             rows.append(("value in all", *(_number((way["value"] or {}).get("total"), 2) for way in ways)))
     title = f"{evaluation.get('rows', 0):,} rows, {evaluation.get('source', '')}"
@@ -83,6 +96,10 @@ def _ways(evaluation: Mapping[str, Any]) -> Table:
 
 
 def _classifiers(evaluation: Mapping[str, Any]) -> Table:
+    calibrations = {
+        name: next((one["calibration"] for one in candidates if one["chosen"]), None)
+        for name, candidates in evaluation.get("training", {}).get("candidates", {}).items()
+    }
     rows = tuple(
         (
             name,
@@ -92,12 +109,39 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
             _number(one.get("average_precision"), 4),
             _number(one.get("log_loss"), 4),
             _number(one.get("brier"), 4),
+            _number(one.get("calibration_error"), 4),
+            _calibration(calibrations.get(name)),
             _share(one.get("accuracy")),
         )
         for name, one in evaluation.get("classifiers", {}).items()
     )
-    header = ("classifier", "kind", "rows", "AUC", "avg precision", "log-loss", "Brier", "accuracy")
-    return Table("scores", header, rows)
+    header = (
+        "classifier",
+        "kind",
+        "rows",
+        "AUC",
+        "avg precision",
+        "log-loss",
+        "Brier",
+        "calibration error",
+        "calibrated by",
+        "accuracy",
+    )
+    legend = ["calibration error: how far what was said is from what came true, in 15 equally full bins"]
+    if any("auc_by_class" in one for one in evaluation.get("classifiers", {}).values()):
+        legend.append("AUC of several classes: the mean over them of one against the rest")
+    return Table("scores", header, rows, tuple(legend))
+
+
+def _calibration(fitted: Mapping[str, Any] | None) -> str:
+    """What makes probabilities of margins: nothing, a slope, Platt's sigmoid, or isotonic steps."""
+    if fitted is None:
+        return NONE
+    if fitted["steps"]:
+        return f"{len(fitted['steps'])} steps"
+    if fitted["intercept"]:
+        return "sigmoid"
+    return "nothing" if fitted["slope"] == 1.0 else f"slope {fitted['slope']:.2f}"
 
 
 def _rules(evaluation: Mapping[str, Any]) -> Table:
@@ -127,9 +171,11 @@ def _rules(evaluation: Mapping[str, Any]) -> Table:
 
 def _candidates(evaluation: Mapping[str, Any]) -> Table:
     rows = []
+    told: set[str] = set()
     for name, candidates in evaluation.get("training", {}).get("candidates", {}).items():
         for one in candidates:
-            word = "chosen" if one["chosen"] else one["refused"] or ""
+            word = "chosen" if one["chosen"] else _shortened(one["refused"] or "")
+            told.update(one["settings"])
             settings = _settings(one["settings"])
             behind = NONE
             if one["behind_best"] is not None:
@@ -139,8 +185,13 @@ def _candidates(evaluation: Mapping[str, Any]) -> Table:
                 (f"{name}: {one['kind']}", settings, _number(one["log_loss"], 4), behind, parity, word)
             )
     header = ("candidate", "setting", "validation log-loss", "behind the best", "parity", "")
+    legend = ["parity: how far the graph's probabilities are from scikit-learn's, at most"]
+    legend += [f"{name}: {what}" for name, what in SETTINGS.items() if name in told]
     return Table(
-        "candidates: the simplest within one standard error of the best is chosen", header, tuple(rows)
+        "candidates: the simplest within one standard error of the best is chosen",
+        header,
+        tuple(rows),
+        tuple(legend),
     )
 
 
@@ -148,7 +199,8 @@ def _text(table: Table) -> str:
     cells = [table.header, *table.rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(table.header))]
     lines = [_line(row, widths) for row in cells]
-    return "\n".join([table.title, lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+    rule = "  ".join("─" * width for width in widths)
+    return "\n".join([table.title, lines[0], rule, *lines[1:], *table.legend])
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -157,6 +209,12 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
         for place, (cell, width) in enumerate(zip(row, widths, strict=True))
     )
     return "  ".join([first, *rest]).rstrip()
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a long reason: `tandem show --json` has all of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= REASON_SHOWN else line[: REASON_SHOWN - 1].rstrip() + "…"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -74,7 +74,7 @@ class Prepared:
         holds no others out.
         """
         if self.held_out is not None:
-            return self.held_out, "test file"
+            return self.held_out, "rows of the test file"
         if len(self.parts.test):
             return _part(self.rows, self.parts.test), "test rows"
         return self.validation, "validation rows (no test rows are held out)"

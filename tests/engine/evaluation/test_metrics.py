@@ -50,3 +50,30 @@ def test_precision_and_recall_are_none_without_rows_to_divide_by() -> None:
     assert metrics.precision(no, yes) is None
     assert metrics.recall(yes, no) is None
     assert (metrics.precision(yes, yes), metrics.recall(yes, yes)) == (1.0, 1.0)
+
+
+def test_calibration_error_is_of_fifteen_full_bins() -> None:
+    """By hand: the mean distance of what was said from what came true, over bins of ten."""
+    draw = np.random.default_rng(3)
+    said = draw.random(150)
+    codes = (draw.random(150) < said**2).astype(np.int64)
+    order = np.argsort(said)
+    gaps = [abs(said[rows].mean() - codes[rows].mean()) for rows in order.reshape(15, 10)]
+    two = np.column_stack([1 - said, said])
+    assert metrics.calibration_error(two, codes) == pytest.approx(np.mean(gaps))
+    assert metrics.calibration_error(two, codes, np.full(150, 2.0)) == pytest.approx(np.mean(gaps))
+    assert metrics.calibration_error(two[:0], codes[:0]) is None
+
+
+def test_calibration_error_of_several_classes_is_of_the_likeliest() -> None:
+    """Said 0.6 of three rows in four that came true: off by 0.15."""
+    said = np.tile([0.2, 0.6, 0.2], (60, 1))
+    codes = np.tile([1, 1, 1, 0], 15)
+    assert metrics.calibration_error(said, codes) == pytest.approx(0.15)
+
+
+def test_rows_of_no_weight_count_for_nothing_in_calibration() -> None:
+    """They leave the bins as they are."""
+    said = np.column_stack([np.full(30, 0.75), np.full(30, 0.25)])
+    codes = np.tile([1, 0], 15)
+    assert metrics.calibration_error(said, codes, np.tile([0.0, 1.0], 15)) == pytest.approx(0.25)
