@@ -42,10 +42,12 @@ def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
 
 def notes(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     """What to know beside the figures: rows left out of the evaluated file and of the training file,
-    warnings, candidates that were refused.
+    warnings, encoders of texts that say little, candidates that were refused.
     """
+    training = evaluation.get("training", {})
     found = [*_left_out(evaluation, ""), *_left_out(evaluation.get("data", {}), "training: ")]
-    return tuple(dict.fromkeys([*found, *_refused(evaluation.get("training", {}).get("candidates", {}))]))
+    found += _silent(training.get("embedding", {}).get("vectors", {}))
+    return tuple(dict.fromkeys([*found, *_refused(training.get("candidates", {}))]))
 
 
 def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
@@ -56,6 +58,18 @@ def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
     if counts.get("unlabelled"):
         found.append(f"{where}{counts['unlabelled']:,} rows have no label and are left out")
     return [*found, *(f"{where}{warning}" for warning in counts.get("warnings", ()))]
+
+
+def _silent(vectors: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = []
+    for name, one in vectors.items():
+        encoder = f"field '{name}': its encoder"
+        if one["without"]:
+            texts = f"{one['without']:,} of {one['texts']:,} training texts"
+            found.append(f"{encoder} gave no vector for {texts}; they count as missing")
+        if one["same"]:
+            found.append(f"{encoder} gives every training text the same vector; nothing is learned from it")
+    return found
 
 
 def _refused(candidates: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -42,6 +42,7 @@ from engine.training.reuse import canonical_json
 from engine.training.rows import Labelled
 from engine.training.split import Parts
 from engine.training.targets import class_names
+from engine.training.vectors import vector_report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +129,9 @@ def learn(
 
     def embed_and_tell() -> EmbeddedReport:
         embedded, body, difference = embed_rows(project, training, validation, progress, kept.keeper)
-        return embedded, _embedding_report(body, difference, embedded.encoding)
+        told = _embedding_report(body, difference, embedded.encoding)
+        vectors = vector_report(embedded.encoding, embedded.train_inputs, training)
+        return embedded, {**told, **({"vectors": vectors} if vectors else {})}
 
     embedded, report = kept.embedded(embed_and_tell)
     candidates = {}

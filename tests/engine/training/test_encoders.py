@@ -17,6 +17,7 @@ from engine.bundle import Bundle, open_bundle, write_bundle
 from engine.checkup import check_up
 from engine.decide import Runtime
 from engine.errors import BundleError
+from engine.evaluation.report import notes
 from engine.project import load_project
 from engine.serve import Engine
 from engine.training.build import fit
@@ -185,6 +186,35 @@ def test_files_outside_the_project_are_not_read(tmp_path: Path) -> None:
         CheckFailed, match=r"encoder of 'memo': \.\./mini\.onnx cannot be read: .*outside the project"
     ):
         fitted(root)
+
+
+def table_of(value: float, rows: slice = slice(None)) -> bytes:
+    """The graph with some pieces' vectors all at one value."""
+    model = onnx.load_model_from_string(graph())
+    table = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    table[rows] = value
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(table, "table"))
+    return bytes(model.SerializeToString())
+
+
+def noted(root: Path, model: bytes) -> list[str]:
+    table = small_table(400).set_column(4, "memo", [["glass, fragile", "books", None, "glass"] * 100])
+    bundle = fit(load_project(written(root, model=model)), table, now=NOW)
+    return [note for note in notes(bundle.json("evaluation.json")) if "encoder" in note]
+
+
+def test_an_encoder_that_says_little_is_noted(tmp_path: Path) -> None:
+    """Texts without a vector are counted, one vector for all is told, and nothing where all is well."""
+    assert noted(tmp_path / "well", graph()) == []
+    [none] = noted(tmp_path / "some", table_of(np.nan, slice(4, 5)))  # whatever has the piece "glass"
+    assert re.fullmatch(
+        r"field 'memo': its encoder gave no vector for \d+ of \d+ training texts; they count as missing", none
+    )
+    without, texts = map(int, re.findall(r"\d+", none))
+    assert 0.5 < without / texts < 0.8
+    assert noted(tmp_path / "same", table_of(1.0)) == [
+        "field 'memo': its encoder gives every training text the same vector; nothing is learned from it"
+    ]
 
 
 def told(root: Path, **settings: str) -> list[tuple[int, str, str]]:
