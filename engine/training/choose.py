@@ -322,7 +322,7 @@ def _graphs(fitted: AnyFitted, width: int, classes: int) -> Iterable[Exported]:
 
 def allowed_difference(candidate: Candidate) -> float:
     """How far the scores of a candidate in the running may be from scikit-learn's, fused with others."""
-    return LARGEST_DIFFERENCE if (candidate.parity or 0.0) <= LARGEST_DIFFERENCE else LARGEST_OF_OWN
+    return LARGEST_DIFFERENCE if candidate.kind in (RAW, *KINDS) else LARGEST_OF_OWN
 
 
 def _graph_scores(candidate: Candidate, rows: Rows, classes: int) -> np.ndarray:

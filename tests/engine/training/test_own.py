@@ -22,6 +22,7 @@ from engine.training.choose import (
     LARGEST_OF_OWN,
     Candidate,
     Rows,
+    allowed_difference,
     choose,
     run_candidates,
 )
@@ -140,6 +141,18 @@ def test_single_precision_alone_refuses_no_classifier(monkeypatch: pytest.Monkey
     found, _ = candidate(own("ensemble.GradientBoostingClassifier", {"n_estimators": 40}))
     assert found.refused.startswith("its graph differs from scikit-learn by")
     assert found.refused.endswith("nats a row, more than 0")
+
+
+def test_a_row_may_differ_as_much_fused_as_alone() -> None:
+    """Trees are added up in another order among more rows; what is allowed hangs on whose they are."""
+    vectors, codes = embedding_rows(2)
+    train, rest = Rows(vectors[:600], codes[:600]), Rows(vectors[600:], codes[600:])
+    forest = own("ensemble.GradientBoostingClassifier", {"n_estimators": 12})
+    ours, theirs = run_candidates(["tree", forest], train, rest, 2, seed=1)
+    assert allowed_difference(ours) == LARGEST_DIFFERENCE
+    assert allowed_difference(theirs) == LARGEST_OF_OWN
+    kept = read_candidate(candidate_to_arrays(theirs))
+    assert allowed_difference(kept) == LARGEST_OF_OWN
 
 
 @pytest.mark.parametrize("seed", range(5))
