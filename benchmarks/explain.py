@@ -41,6 +41,7 @@ from engine.training.build import fit
 SCORE = "fraud"
 TURN = 20
 ORDERS = (1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40, 60)
+SHAP_ROWS = 100  # what shap's maskers keep of a table unasked
 WIDE = 90
 WIDE_PROJECT = """\
 name: wide
@@ -79,7 +80,7 @@ def run(*, quick: bool) -> list[Figure]:
         peers = shap_explainers(game, rows, off.mean(partial(_own, explainer)), off)
         figures = _times(ours, explainer, records, values, peers, turns=2 if quick else 10)
         figures += _errors(explainer, off, peers)
-        figures += _against_all(place, ours, model, judged)
+        figures += _against_all(place, ours, model, judged, figures[0].value)
         figures += _told(explainer, off)
     figures += _wide(quick=quick)
     return [
@@ -97,7 +98,7 @@ class Errors:
 
     def square(self, say: Say) -> float:
         """Root mean square, as a share of that of the exact values."""
-        return float(np.sqrt(np.mean(self._off(say) ** 2) / np.mean(self.truth**2)))
+        return self.of_square(self._off(say) + self.truth)
 
     def mean(self, say: Say) -> float:
         """Mean absolute error, as a share of the exact values' mean size."""
@@ -106,6 +107,10 @@ class Errors:
     def _off(self, say: Say) -> np.ndarray:
         off: np.ndarray = np.array([say(values) for values in self.judged]) - self.truth
         return off
+
+    def of_square(self, found: np.ndarray) -> float:
+        """The same as `square` of what was found, `(records, fields)`."""
+        return float(np.sqrt(np.mean((found - self.truth) ** 2) / np.mean(self.truth**2)))
 
 
 class Game:
@@ -179,9 +184,7 @@ def shap_explainers(game: Game, rows: float, aim: float, off: Errors) -> dict[st
 
     fields, background = len(game.names), game.background
     kernel = shap.KernelExplainer(game.log_odds, background)
-    permutation = shap.PermutationExplainer(
-        game.log_odds, shap.maskers.Independent(background, len(background))
-    )
+    by_permutation = _permutation(game)
     # A walk there and back asks for 2 · fields + 1 sets, each against every reference row.
     once = 2 * fields + 1
     equal = max(once, int(np.ceil(rows / len(background))))
@@ -192,10 +195,6 @@ def shap_explainers(game: Game, rows: float, aim: float, off: Errors) -> dict[st
             given = kernel.shap_values(game.of(values)[0], nsamples=samples, silent=True)
         return np.asarray(given).reshape(-1)
 
-    def by_permutation(evaluations: int, values: Values) -> np.ndarray:
-        given = permutation(game.of(values), max_evals=evaluations, silent=True)
-        return np.asarray(given.values).reshape(-1)
-
     orders = next((few for few in ORDERS if off.mean(partial(by_permutation, few * once)) <= aim), ORDERS[-1])
     return {
         f"shap.PermutationExplainer, as exact, {orders} orders": partial(by_permutation, orders * once),
@@ -204,6 +203,22 @@ def shap_explainers(game: Game, rows: float, aim: float, off: Errors) -> dict[st
         "shap.PermutationExplainer, default": partial(by_permutation, 500),
         "shap.PermutationExplainer, equal": partial(by_permutation, once),
     }
+
+
+def _permutation(game: Game) -> Callable[[int, Values], np.ndarray]:
+    """SHAP's PermutationExplainer against all background rows of a game: (evaluations, record) → fields."""
+    import shap
+
+    background = game.background
+    permutation = shap.PermutationExplainer(
+        game.log_odds, shap.maskers.Independent(background, len(background))
+    )
+
+    def say(evaluations: int, values: Values) -> np.ndarray:
+        given = permutation(game.of(values), max_evals=evaluations, silent=True)
+        return np.asarray(given.values).reshape(-1)
+
+    return say
 
 
 def _rows(explainer: Explainer, model: Model, values: Values) -> int:
@@ -285,36 +300,48 @@ def _told(explainer: Explainer, off: Errors) -> list[Figure]:
     return [against("error told, log-odds", own, "", "error found", float(found))]
 
 
-def _against_all(place: Path, ours: engine.Engine, model: Model, judged: Sequence[Values]) -> list[Figure]:
-    """Error against 4,000 payments as reference rows: of the bundle's own rows, and of as many drawn ones."""
+def _against_all(
+    place: Path, ours: engine.Engine, model: Model, judged: Sequence[Values], own_ms: float
+) -> list[Figure]:
+    """Against 4,000 payments as reference rows, which every choice of rows stands for: the error of the
+    bundle's own rows, of as many drawn ones, and of SHAP unasked, which draws 100; and the time with those.
+    """
     draw = np.random.default_rng(SEED)
     table = pq.read_table(place / "data" / "payments.parquet")
     payments = table.take(np.sort(draw.choice(table.num_rows, POPULATION, replace=False))).combine_chunks()
     rows = model._encoding.batch(normalise(ours.runtime.schema, payments.to_batches()[0]).batch)
     margins = Margins.of(model.classifiers, model.scores)
 
-    def against_rows(at: np.ndarray) -> np.ndarray:
+    def held(at: np.ndarray) -> References:
         orders = np.stack([draw.permutation(len(model._encoding.names)) for _ in at])
-        held = References({name: array[at] for name, array in rows.items()}, orders)
-        other = Explainer(model._encoding, model._graph, model.scores, margins, held, model.sums)
+        return References({name: array[at] for name, array in rows.items()}, orders)
+
+    def against_rows(at: np.ndarray) -> np.ndarray:
+        args = (model._encoding, model._graph, model.scores, margins, held(at), model.sums)
+        other = Explainer(*args)
         return np.array([_own(other, values) for values in judged])
 
     off = Errors(judged, against_rows(np.arange(POPULATION)))
     explainer = model.explainer()
-    assert explainer is not None
-    assert model.references is not None
-    count = len(model.references)
-
-    def error(found: np.ndarray) -> float:
-        return float(np.sqrt(np.mean((found - off.truth) ** 2) / np.mean(off.truth**2)))
-
-    drawn = [error(against_rows(draw.choice(POPULATION, count, replace=False))) for _ in range(8)]
-    kept = off.square(partial(_own, explainer))
-    name = f"{count} rows drawn at random"
+    if explainer is None or model.references is None:
+        raise RuntimeError("the benchmark's project keeps no reference rows")
+    count, all_rows = len(model.references), f"{POPULATION:,} rows"
+    own = partial(_own, explainer)
+    drawn = [off.of_square(against_rows(draw.choice(POPULATION, count, replace=False))) for _ in range(8)]
+    games = [Game(model, held(draw.choice(POPULATION, SHAP_ROWS, replace=False))) for _ in range(4)]
+    name = f"shap.PermutationExplainer, unasked: {SHAP_ROWS} rows drawn"
+    times, said = [], []
+    for turn, values in enumerate(judged):
+        say = _permutation(games[turn % len(games)])
+        began = time.process_time_ns()
+        said.append(say(500, values))
+        times.append((time.process_time_ns() - began) / 1e6)
+    shap_ms = percentile(times[2:], 50)
+    rooted = float(np.sqrt(np.mean(np.square(drawn))))
     return [
-        against(
-            f"error against {POPULATION:,} rows", kept, "", name, float(np.sqrt(np.mean(np.square(drawn))))
-        )
+        against(f"error against {all_rows}", off.square(own), "", f"{count} rows drawn at random", rooted),
+        against(f"error against {all_rows}", off.square(own), "", name, off.of_square(np.array(said))),
+        against("explain p50, times faster", own_ms, "ms", name, shap_ms, target="ratio >= 50", faster=True),
     ]
 
 

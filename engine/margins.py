@@ -93,11 +93,13 @@ def _of_probabilities(probabilities: np.ndarray) -> np.ndarray:
 
 def _of_logits(logits: np.ndarray) -> np.ndarray:
     """z − ln Σ exp(other z), for each class against all others."""
-    highest = logits.max(axis=1, keepdims=True)
+    # Class by class: a maximum over few columns of many rows takes NumPy long.
+    by_class = np.ascontiguousarray(logits.T)
+    by_class -= by_class.max(axis=0)
     # Only what is added up is summed, nothing taken off again: what is small beside the highest stays.
-    others = np.exp(logits - highest) @ (1.0 - np.eye(logits.shape[1]))
-    odds: np.ndarray = logits - highest - np.log(np.maximum(others, _TINY))
-    return odds
+    others = (1.0 - np.eye(len(by_class))) @ np.exp(by_class)
+    odds: np.ndarray = by_class - np.log(np.maximum(others, _TINY))
+    return odds.T
 
 
 _READ = {LOG_ODDS: _as_they_stand, LOGITS: _of_logits, PROBABILITIES: _of_probabilities}

@@ -48,6 +48,7 @@ class Walks:
         self._margins, self._rows, self._owners = margins, references.rows, encoding.owners
         # The fields of each input, and where the columns of each begin: they stand side by side.
         self._fields = {name: np.unique(owners, return_index=True) for name, owners in self._owners.items()}
+        self._missing = np.isnan(self._rows["numeric"]) if "numeric" in self._rows else None
         self._width = len(encoding.names)
         self._starts = np.tile(np.arange(len(references.orders)) % len(references), 2)
         self._orders = np.concatenate([references.orders, references.orders[:, ::-1]])
@@ -76,13 +77,15 @@ class Walks:
         apart = self._apart(inputs)
         # INVARIANT: every walk ends at the record itself, so that its steps add up.
         found = self._log_odds(inputs, apart, walk[~last], step[~last])
-        after = np.empty((len(walk), found.shape[1]))
-        after[last], after[~last] = found[0], found[1:]
+        # Of each step, the row after it, which is the record's own at a walk's end, and the row before it.
+        after = np.where(last, 0, np.cumsum(~last))
         before = np.empty_like(after)
         before[1:] = after[:-1]
-        before[first] = self.bases[self._starts[walk[first]]]
+        before[first] = len(found) + self._starts[walk[first]]
+        steps = found.take(after, axis=0)
+        steps -= np.concatenate([found, self.bases]).take(before, axis=0)
         added = np.zeros((*self._orders.shape, found.shape[1]))
-        added[walk, self._orders[walk, step]] = after - before
+        added.reshape(-1, found.shape[1])[walk * self._width + self._orders[walk, step]] = steps
         return Walked(found[0], added)
 
     def _open(self, model: bytes, sums: Sequence[str]) -> None:
@@ -112,8 +115,10 @@ class Walks:
             own, others = inputs[name], self._rows[name]
             unlike = own != others
             if name == "numeric":
-                unlike &= ~(np.isnan(own) & np.isnan(others))
-            differs[:, fields] = np.logical_or.reduceat(unlike, first, axis=1)
+                unlike &= ~(np.isnan(own) & self._missing)
+            differs[:, fields] = (
+                np.logical_or.reduceat(unlike, first, axis=1) if len(fields) < len(own[0]) else unlike
+            )
         return differs
 
     def _log_odds(self, inputs: Inputs, apart: Parts, walk: np.ndarray, step: np.ndarray) -> np.ndarray:
