@@ -152,7 +152,7 @@ def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reu
     from engine.cli.headline import headline
 
     if not reused:
-        _say_if_stopped_early(evaluation, most)
+        _say_how_it_was_trained(evaluation, most)
     if all(one["kind"] == RAW for one in bundle.json("model/scores.json")["classifiers"]):
         say(f"no embedding is served: {RAW}, on the fields themselves, is chosen for every classifier")
     several = {f"AUC {name}" for name, one in evaluation["classifiers"].items() if "auc_by_class" in one}
@@ -164,11 +164,15 @@ def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reu
         say(f"on {evaluation['rows']:,} {evaluation['source']}: {', '.join(told)}")
 
 
-def _say_if_stopped_early(evaluation: dict[str, Any], most: int) -> None:
-    """Say that training ended before the most epochs there could be, and why."""
+def _say_how_it_was_trained(evaluation: dict[str, Any], most: int) -> None:
+    """Say which pairs of categories were taken, and that training ended before the most epochs there could
+    be, and why.
+    """
     from engine.cli.console import say
 
     report = evaluation.get("training", {}).get("embedding", {})
+    for one, other in report.get("pairs", []):
+        say(f"{one} and {other} also enter together, as a pair")
     taught_by, epochs = report.get("taught_by"), report.get("epochs", most)
     if taught_by == "labels" and epochs < most:
         best = report["best_epoch"]

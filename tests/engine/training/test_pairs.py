@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from engine.bundle import open_bundle, write_bundle
+from engine.cli import main
 from engine.decide import Runtime
 from engine.project import load_project
 from engine.serve import Engine
@@ -75,6 +77,19 @@ def test_from_the_table_to_the_decision(tmp_path: Path) -> None:
             sizes[name].append(abs(found.fields[name]))
     mean = {name: np.mean(of) for name, of in sizes.items()}
     assert min(mean["shop"], mean["card"]) > 4 * mean["amount"]
+
+
+def test_fit_says_which_pair_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its fields' names; and nothing of pairs where there is none."""
+    for pairs, told in (("auto", True), ("none", False)):
+        root = project_in(tmp_path / pairs, f", pairs: {pairs}")
+        (root / "project.yaml").write_text(
+            (root / "project.yaml").read_text() + "data: {train: payments.parquet}\n"
+        )
+        pq.write_table(payments(), root / "payments.parquet")
+        assert main(["fit", str(root)]) == 0
+        said = capsys.readouterr()
+        assert ("shop and card also enter together, as a pair" in said.out + said.err) == told
 
 
 def test_none_and_names_are_heeded(tmp_path: Path) -> None:
