@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -62,6 +62,31 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise unwritable(path, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_folder(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Write every file, by its place within `path`, or none.
+
+    A folder that is there and empty is filled in place, for it may be the current one.
+    """
+    if path.exists():
+        _fill(path, contents)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(path) as beside:
+            _fill(beside, contents)
+
+
+def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
+    try:
+        for name, data in contents.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+    except BaseException:
+        for left in folder.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        raise
 
 
 def beside_of(path: Path) -> Path:

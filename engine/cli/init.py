@@ -58,20 +58,18 @@ def _from_table(name: str, place: Path, data: Path, label: str) -> tuple[str, ..
 
     from engine.cli.tables import read_table
     from engine.errors import InputError
-    from engine.files import whole_folder
+    from engine.files import write_folder
     from engine.project.infer import infer_project
     from engine.project.schemas import schema_files
 
-    if place.exists():
-        raise InputError(f"{place} exists already; name a folder that does not")
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise InputError(f"{place} exists already; name a folder that is empty or does not exist yet")
     table = read_table(data)
     inferred = infer_project(name, table, label, data=os.path.relpath(data, place))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(place) as beside:
-        (beside / "rules").mkdir()
-        for file, schema in schema_files().items():
-            (beside / file).parent.mkdir(exist_ok=True)
-            (beside / file).write_bytes(schema)
-        (beside / "project.yaml").write_text(inferred.project, encoding="utf-8")
-        (beside / "rules" / "example.yaml").write_text(inferred.rules, encoding="utf-8")
+    contents = {
+        **schema_files(),
+        "project.yaml": inferred.project.encode(),
+        "rules/example.yaml": inferred.rules.encode(),
+    }
+    write_folder(place, contents)
     return inferred.notes

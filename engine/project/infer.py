@@ -20,6 +20,7 @@ from rules.errors import nearest
 ROWS_LOOKED_AT = 200_000
 MOST_CLASSES = 50
 FEW_ROWS = 10  # a class with fewer cannot be fitted
+LEAST_NAMED = 20  # rows; fewer may well differ in a category
 TEXT_LENGTH = 20  # characters in the mean, from which free text is likelier than a category
 YES = ("true", "1", "1.0", "yes", "y", "t")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -49,20 +50,7 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
         raise InputError(f"{data}: no rows")
     table = table.slice(0, ROWS_LOOKED_AT)
     classes = _classes(table.column(label), label)
-    notes: list[str] = []
-    fields: dict[str, str] = {}
-    identity = None
-    for column in table.column_names:
-        if column == label:
-            continue
-        if not NAME.fullmatch(column) or column in RESERVED:
-            notes.append(f"column '{column}' is left out: a field's name is letters, digits and _")
-        elif (kind := _no_field(table.column(column))) is not None:
-            notes.append(f"column '{column}' is left out: it holds {kind}, and a field is one plain value")
-        elif identity is None and _is_identity(column, table.column(column)):
-            identity = column
-        else:
-            fields[column] = _field(table.column(column))
+    identity, fields, notes = _columns(table, label)
     if not fields:
         raise InputError(f"{data}: no column besides '{label}' can be a field")
     target = re.sub(r"[^A-Za-z0-9_]", "_", label)
@@ -77,6 +65,7 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
             f"label '{label}': {', '.join(rare)} of {table.num_rows} rows, and a fit needs {FEW_ROWS} "
             "of each class: merge such classes, or leave their rows and names out"
         )
+    notes += _hints(label, classes, fields)
     score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
     lines = [
         modeline("project"),
@@ -104,6 +93,51 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
     return Inferred("\n".join(lines), _example(target, score), tuple(notes))
 
 
+def _columns(table: pa.Table, label: str) -> tuple[str | None, dict[str, str], list[str]]:
+    """The column that names a record, the fields with what project.yaml says of each, and what to know."""
+    notes: list[str] = []
+    fields: dict[str, str] = {}
+    identity = None
+    for column in table.column_names:
+        if column == label:
+            continue
+        if not NAME.fullmatch(column) or column in RESERVED:
+            notes.append(f"column '{column}' is left out: a field's name is letters, digits and _")
+        elif (kind := _no_field(table.column(column))) is not None:
+            notes.append(f"column '{column}' is left out: it holds {kind}, and a field is one plain value")
+        elif identity is None and _is_identity(column, table.column(column)):
+            identity = column
+        else:
+            fields[column] = _field(table.column(column))
+    for column in [name for name in fields if _names_rows(table.column(name), fields[name])]:
+        told = f"column '{column}' has another text in every row, which tells a model nothing"
+        if identity is None:
+            identity = column
+            notes.append(f"{told}: it is taken to name the record ('id'); see project.yaml")
+        else:
+            notes.append(f"{told}: it is left out")
+        del fields[column]
+    return identity, fields, notes
+
+
+def _hints(label: str, classes: list[tuple[Any, int]], fields: dict[str, str]) -> list[str]:
+    """What to look at in a first project. Raises InputError for classes that no project can tell apart."""
+    notes = []
+    if len(classes) > 2:
+        _refuse_one_word([str(value) for value, _ in classes], label)
+        rarest = _scalar(classes[-1][0])
+        notes.append(
+            f"label '{label}': the policy rejects {rarest}, its rarest class, as an example: edit it"
+        )
+    moments = [field for field, body in fields.items() if body.startswith("{type: timestamp")]
+    if moments:
+        notes.append(
+            "rows are split at random; to be judged on later rows, as in use, give 'split' in project.yaml "
+            f"'by: time, field: {moments[0]}'"
+        )
+    return notes
+
+
 def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
     """The label's values with their counts, the most frequent first."""
     if (kind := _no_field(column)) is not None:
@@ -119,6 +153,18 @@ def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
             f"label '{label}' has {len(found)} different values, more than {MOST_CLASSES} classes"
         )
     return found
+
+
+def _refuse_one_word(classes: list[str], label: str) -> None:
+    """Refuse classes whose scores would have one name. Raises InputError."""
+    words: dict[str, str] = {}
+    for name in classes:
+        other = words.setdefault(class_word(name), name)
+        if other != name:
+            raise InputError(
+                f"label '{label}': the scores of its classes '{other}' and '{name}' would both be called "
+                f"'{class_word(name)}'; write one of the two otherwise in the table"
+            )
 
 
 def _positive(classes: list[tuple[Any, int]]) -> Any:
@@ -149,6 +195,13 @@ def _no_field(column: pa.ChunkedArray) -> str | None:
 
 def _is_identity(name: str, column: pa.ChunkedArray) -> bool:
     if not _ID.fullmatch(name) or column.null_count or pa.types.is_floating(column.type):
+        return False
+    return bool(pc.count_distinct(column).as_py() == len(column))
+
+
+def _names_rows(column: pa.ChunkedArray, field: str) -> bool:
+    """Whether a category has another value in every row, and enough rows to tell."""
+    if not field.startswith("{type: category") or column.null_count or len(column) < LEAST_NAMED:
         return False
     return bool(pc.count_distinct(column).as_py() == len(column))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from shutil import rmtree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import InputError
-from engine.files import whole_folder, write_whole
+from engine.files import write_folder
 from engine.project.schemas import schema_files
 from engine.samples.payments.generate import compromised_terminals, generate, unlabelled
 
@@ -51,25 +50,7 @@ def write_project(directory: Path, *, rows: int = 40_000, seed: int = 7) -> None
     contents["lists/scam-words.txt"] = "\n".join([*SCAM_WORDS, ""]).encode()
     contents["data/payments.parquet"] = _parquet(table.slice(0, rows))
     contents["data/new-payments.parquet"] = _parquet(unlabelled(table.slice(rows)))
-    if directory.exists():
-        _fill(directory, contents)
-    else:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with whole_folder(directory) as beside:
-            _fill(beside, contents)
-
-
-def _fill(directory: Path, contents: dict[str, bytes]) -> None:
-    """Write every file, or none; an empty folder is filled in place, for it may be the current one."""
-    try:
-        for name, data in contents.items():
-            path = directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
-    except BaseException:
-        for left in directory.iterdir():
-            rmtree(left) if left.is_dir() else left.unlink()
-        raise
+    write_folder(directory, contents)
 
 
 def _filled(name: str, known: dict[str, str]) -> bytes:

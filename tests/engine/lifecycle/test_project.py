@@ -255,7 +255,7 @@ def test_a_first_project_is_inferred_from_a_table(tmp_path: Path) -> None:
     }
     assert (project.name, project.id) == ("shop: one", "order_id")
     assert project.labels["returned"].positive == "yes"
-    assert len(inferred.notes) == 2
+    assert len(inferred.notes) == 3
     checked = check_folder(tmp_path, project.schema, project.scores, project.outcomes)
     assert [rule.id for rule in checked.rules] == ["close-call"]
 
@@ -279,7 +279,8 @@ def test_the_cells_of_a_csv_are_typed_by_what_all_of_them_write(tmp_path: Path) 
         "mixed": ("category", False),
         "flag": ("bool", False),
     }
-    assert inferred.notes == ()
+    (note,) = inferred.notes
+    assert note.endswith("give 'split' in project.yaml 'by: time, field: left'")
 
 
 def test_a_guess_at_what_yes_means_is_said() -> None:
@@ -302,10 +303,12 @@ def test_a_class_too_rare_to_fit_is_said_at_once() -> None:
     """`tandem init` names each class that `tandem fit` would refuse; enough rows of each need no note."""
     kinds = [1] * 30 + [2] * 10 + [3] * 2
     table = pa.table({"x": list(range(len(kinds))), "kind": kinds})
-    (note,) = infer_project("kinds", table, "kind", data="kinds.parquet").notes
+    note, example = infer_project("kinds", table, "kind", data="kinds.parquet").notes
+    assert example == "label 'kind': the policy rejects 3, its rarest class, as an example: edit it"
     assert note.startswith("label 'kind': 3 has 2 of 42 rows, and a fit needs 10 of each class: merge")
     enough = table.slice(0, 40).append_column("other", pa.array([1] * 20 + [2] * 10 + [3] * 10))
-    assert infer_project("kinds", enough.drop_columns("kind"), "other", data="kinds.parquet").notes == ()
+    notes = infer_project("kinds", enough.drop_columns("kind"), "other", data="kinds.parquet").notes
+    assert len(notes) == 1
 
 
 @pytest.mark.parametrize(
