@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.evaluation.metrics import accuracy, auc, average_precision, brier, calibration_error, log_loss
+from engine.evaluation.metrics import (
+    accuracy,
+    auc,
+    average_precision,
+    brier,
+    calibration_error,
+    log_loss,
+    perfect_error,
+)
 
 MISSING = -1
 
@@ -54,6 +62,7 @@ def _binary(
         "log_loss": log_loss(probabilities, codes, weights),
         "brier": brier(scores[:, 0], positive, weights),
         "calibration_error": calibration_error(probabilities, codes, weights),
+        "perfect_calibration_error": perfect_error(probabilities, weights),
         "accuracy": accuracy(probabilities, codes, weights),
     }
 
@@ -69,5 +78,6 @@ def _several(
         "auc_by_class": each,
         "log_loss": log_loss(scores, codes, weights),
         "calibration_error": calibration_error(scores, codes, weights),
+        "perfect_calibration_error": perfect_error(scores, weights),
         "accuracy": accuracy(scores, codes, weights),
     }

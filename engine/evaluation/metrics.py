@@ -104,6 +104,18 @@ def calibration_error(
     return total / float(counted.sum()) if counted.sum() > 0 else None
 
 
+def perfect_error(probabilities: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+    """The calibration error to expect of these probabilities on as many rows if they are right.
+
+    The rows of a bin are off by √(2/π · Σ said · (1 − said)) in the mean, which is that of a normal variable.
+    """
+    said, _ = said_and_true(probabilities, np.zeros(len(probabilities), np.int64))
+    counted = np.ones(len(said)) if weights is None else weights
+    spread = counted**2 * said * (1.0 - said)
+    total = sum(float(np.sqrt(2 / np.pi * spread[rows].sum())) for rows in full_bins(said))
+    return total / float(counted.sum()) if counted.sum() > 0 else None
+
+
 def said_and_true(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What was said of each row, and whether it came true: `(n,)` float64, `(n,)` bool."""
     if probabilities.shape[1] == 2:

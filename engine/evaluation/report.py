@@ -124,6 +124,7 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
             _number(one.get("log_loss"), 4),
             _number(one.get("brier"), 4),
             _number(one.get("calibration_error"), 4),
+            _number(one.get("perfect_calibration_error"), 4),
             _calibration(calibrations.get(name)),
             _share(one.get("accuracy")),
         )
@@ -138,10 +139,14 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
         "log-loss",
         "Brier",
         "calibration error",
+        "if perfect",
         "calibrated by",
         "accuracy",
     )
-    legend = ["calibration error: how far what was said is from what came true, in 15 equally full bins"]
+    legend = [
+        "calibration error: how far what was said is from what came true, in 15 equally full bins",
+        "if perfect: what chance alone makes of that error on as many rows",
+    ]
     if any("auc_by_class" in one for one in evaluation.get("classifiers", {}).values()):
         legend.append("AUC of several classes: the mean over them of one against the rest")
     return Table("scores", header, rows, tuple(legend))

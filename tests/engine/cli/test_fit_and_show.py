@@ -66,6 +66,7 @@ def test_show_tells_the_calibration_of_what_is_served(fitted: Path, run: Run) ->
     shown = json.loads(run("show", "--project", fitted, "--json")[1])["evaluation"]
     error = shown["classifiers"]["risk"]["calibration_error"]
     assert 0.0 < error < 0.5
+    assert 0.0 < shown["classifiers"]["risk"]["perfect_calibration_error"] < 0.2
     out = run("show", "--project", fitted)[1]
     row = next(line for line in out.splitlines() if line.startswith("risk") and f"{error:.4f}" in line)
     assert any(word in row for word in ("nothing", "slope", "sigmoid", "steps"))

@@ -77,3 +77,21 @@ def test_rows_of_no_weight_count_for_nothing_in_calibration() -> None:
     said = np.column_stack([np.full(30, 0.75), np.full(30, 0.25)])
     codes = np.tile([1, 0], 15)
     assert metrics.calibration_error(said, codes, np.tile([0.0, 1.0], 15)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_error_of_a_perfect_model_is_that_of_labels_drawn_from_it(classes: int) -> None:
+    """The mean of 400 draws, to a twentieth; it falls with the root of the rows."""
+    draw = np.random.default_rng(4)
+    said = draw.dirichlet(np.ones(classes), 600)
+    upto = said.cumsum(axis=1)
+    errors = [
+        metrics.calibration_error(said, (draw.random((600, 1)) > upto[:, :-1]).sum(axis=1))
+        for _ in range(400)
+    ]
+    expected = metrics.perfect_error(said)
+    assert expected == pytest.approx(np.mean([error for error in errors if error is not None]), rel=0.05)
+    assert expected is not None
+    assert metrics.perfect_error(np.repeat(said, 4, axis=0)) == pytest.approx(expected / 2)
+    assert metrics.perfect_error(said, np.full(600, 3.0)) == pytest.approx(expected)
+    assert metrics.perfect_error(said[:0]) is None
