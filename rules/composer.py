@@ -44,16 +44,17 @@ class Branch:
         self.keys: dict[str, Any] = {}
 
 
-def compose(text: str, file: str) -> tuple[Any, Any]:
+def compose(text: str, file: str, *, numbers: bool = False) -> tuple[Any, Any, list[Problem]]:
     """Give the data of the one document in `text`, and its places: `Branch`es whose leaves are scalar events.
 
-    Raises `CheckFailed` with everything that is refused, up to the first place where reading cannot go on.
+    With `numbers`, numbers too large to be any are given as problems, where nothing else is wrong. Raises
+    `CheckFailed` with everything that is refused, up to the first place where reading cannot go on.
     """
     composer = _Composer(text, file)
-    composed = composer.compose()
-    if composer.problems:
+    data, places = composer.compose()
+    if len(composer.problems) > (composer.numbers if numbers else 0):
         raise CheckFailed(composer.problems)
-    return composed
+    return data, places, composer.problems
 
 
 def problem_at(file: str, text: str, index: int, message: str, hint: str = "") -> Problem:
@@ -73,6 +74,7 @@ class _Composer:
         self.text = text
         self.file = file
         self.problems: list[Problem] = []
+        self.numbers = 0  # problems that are numbers
         self._left = MAX_VALUES
         self._next: Callable[[], Any] = CParser(text).get_event
 
@@ -148,15 +150,18 @@ class _Composer:
             return _CONSTANTS[text]
         if _INTEGER.fullmatch(text):
             if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-                self._note(event, "a whole number beyond 64 bits", "put it in quotes if it is a code")
-                return None
+                return self._note_number(event, "a whole number beyond 64 bits")
             return int(text)
         if _FLOAT.fullmatch(text):
             number = float(text)
             if number - number != 0:
-                self._note(event, "a number beyond a double", "put it in quotes if it is a code")
+                return self._note_number(event, "a number beyond a double")
             return number
         return text
+
+    def _note_number(self, event: Any, message: str) -> None:
+        self.numbers += 1
+        self._note(event, message, "put it in quotes if it is a code")
 
     def _count(self, event: Any) -> None:
         self._left -= 1

@@ -30,17 +30,18 @@ REFUSED = re.compile(
 )
 
 
-def read_yaml(data: bytes, file: str) -> Document:
+def read_yaml(data: bytes, file: str, *, numbers: bool = False) -> Document:
     """Read one YAML file.
 
+    With `numbers`, numbers too large to be any are problems of the document, and the rest of it is read.
     Raises `CheckFailed` with what is wrong and where: it is the only exception, whatever the bytes are.
 
     >>> read_yaml(b"lists: {where: [NO, SE]}", "rules/a.yaml").root
     {'lists': {'where': ['NO', 'SE']}}
     """
     text = clean_text(data, file)
-    root, places = compose(text, file)
-    return Document(file, text, root, places)
+    root, places, problems = compose(text, file, numbers=numbers)
+    return Document(file, text, root, places, tuple(problems))
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Document:
     text: str
     root: Any
     places: Any = field(repr=False, compare=False)
+    problems: tuple[Problem, ...] = ()
 
     def position(self, path: Sequence[str | int]) -> tuple[int, int]:
         """Give line and column, from 1, of the value at `path`, or of its nearest parent that exists."""

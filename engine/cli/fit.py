@@ -62,10 +62,11 @@ def command(
     winner = _winner(loaded, from_) if from_ else None
     if winner is not None:
         loaded = winner.project
+    registry = Registry(loaded.registry)
+    registry.check_writable()
     files = state(project)
     train = labelled_table(loaded, loaded.data.train, "train", quiet=as_json)
     test = labelled_table(loaded, loaded.data.test, "test", quiet=as_json) if loaded.data.test else None
-    registry = Registry(loaded.registry)
     previous = _previous(registry)
     if winner is not None:
         _check(winner, train, test)

@@ -13,6 +13,7 @@ Parts and manifests are only ever added. A reader sees a bundle whole or not at 
 from __future__ import annotations
 
 import re
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,15 @@ class Registry:
         self._make(place.parent)
         write_whole(place, bundle.manifest.to_bytes())
         return bundle.digest
+
+    def check_writable(self) -> None:
+        """Find out before long work whether its result can be kept. Raises OutputError."""
+        there = next(folder for folder in (self.root, *self.root.resolve().parents) if folder.exists())
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise unwritable(self.root, error) from error
 
     def get(self, ref: str) -> Bundle:
         """Open the bundle that a name, a digest or a unique prefix of one means, verifying every part."""

@@ -52,9 +52,9 @@ def read_own(
         form.known((*path, "after"), "kind of classifier", after, kinds)
     estimator = form.name((*path, "estimator"), body)
     params = form.section((*path, "params"), body)
-    _check_values(form, (*path, "params"), params)
-    if estimator and len(form.problems) == before:
-        _check_estimator(form, path, estimator, params)
+    sound = _check_values(form, (*path, "params"), params)
+    if estimator:
+        _check_estimator(form, path, estimator, sound)
     if len(form.problems) > before:
         return None
     return OwnClassifier(name, estimator, params, reads, after)
@@ -89,7 +89,9 @@ def _classifiers(module: str) -> dict[str, Any]:
     return {name: one for name, one in found.items() if isinstance(one, type) and issubclass(one, mixin)}
 
 
-def _check_values(form: Form, path: Path, params: Mapping[str, Any]) -> None:
+def _check_values(form: Form, path: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parameters that have values of a kind that a parameter may have."""
+    sound = {}
     for name, value in params.items():
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, str) and _NO_NUMBER.fullmatch(item) for item in items):
@@ -98,6 +100,9 @@ def _check_values(form: Form, path: Path, params: Mapping[str, Any]) -> None:
         elif not all(isinstance(item, _PLAIN) for item in items):
             wanted = "a number, a text, true, false, null, or a list of those"
             form.wrong((*path, name), f"'{name}'", wanted, value)
+        else:
+            sound[name] = value
+    return sound
 
 
 def _check_estimator(form: Form, path: Path, estimator: str, params: Mapping[str, Any]) -> None:
@@ -119,12 +124,19 @@ def _check_estimator(form: Form, path: Path, estimator: str, params: Mapping[str
         if name not in known:
             message = f"{found.__name__} has no parameter {shown(name)}"
             form.note((*path, "params", name), message, nearest(str(name), list(known)), key=True)
-            return
+    before = len(form.problems)
+    given = {name: value for name, value in params.items() if name in known}
+    for name, value in given.items():
+        _check_bounds(form, (*path, "params", name), found, {name: value})
+    if given and len(form.problems) == before:
+        _check_bounds(form, (*path, "params"), found, given)
+
+
+def _check_bounds(form: Form, path: Path, found: Any, params: Mapping[str, Any]) -> None:
+    """Note what fitting would say of parameters an hour later."""
     try:
-        found(**params)._validate_params()  # noqa: SLF001 — what fitting would say an hour later
+        found(**params)._validate_params()  # noqa: SLF001
     except (ValueError, TypeError) as error:
-        wrong = next((name for name in params if f"'{name}'" in str(error)), None)
-        place = (*path, "params", wrong) if wrong else (*path, "params")
-        form.note(place, str(error).splitlines()[0])
+        form.note(path, str(error).splitlines()[0])
     except AttributeError:
         return  # a version of scikit-learn that has no such check: fitting will say

@@ -41,7 +41,7 @@ def parse_project(text: bytes, *, root: Path, file: str = FILE) -> Project:
 
     Raises CheckFailed with every problem, in file order.
     """
-    return read_project(read_yaml(text, file), root=root, text=text)
+    return read_project(read_yaml(text, file, numbers=True), root=root, text=text)
 
 
 def read_rules(root: Path) -> dict[str, bytes]:

@@ -30,6 +30,7 @@ from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems, nearest
 from rules.expression import CheckedExpression, Variable
 from rules.form import Path as Place
+from rules.form import mistyped
 from rules.policy import Policy
 from rules.reach import EVENT_TIME
 from rules.reader import Document
@@ -72,8 +73,10 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
     split, data = _split(form, top, schema), _data(form, top)
     evaluation = _evaluation(form, top, labels, outcomes, seen if schema else ())
     event_time = _event_time(form, top, schema, split)
-    if form.problems or schema is None or policy is None:
-        raise CheckFailed(form.problems)
+    places = {(one.line, one.column) for one in document.problems}
+    problems = [one for one in form.problems if (one.line, one.column) not in places]
+    if problems or document.problems or schema is None or policy is None:
+        raise CheckFailed([*document.problems, *problems])
     return Project(
         name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation,
         identifier, text, event_time, encoders,
@@ -162,6 +165,8 @@ def _classifiers(
         form.matching(path, name, IDENTIFIER, _LETTERS)
         body = form.section(path, section, CLASSIFIER_KEYS)
         label = form.name((*path, "label"), body, name)
+        if "label" not in body and mistyped(body, ("label",), CLASSIFIER_KEYS):
+            label = next(iter(labels), name)  # that has been said; what the classifier predicts is not known
         if "labels" in top:
             form.known((*path, "label"), "label", label, labels)
         elif not IDENTIFIER.fullmatch(label):
@@ -265,10 +270,18 @@ def _split(form: Form, top: Mapping[str, Any], schema: Schema | None) -> Split:
     if by != "group" and field is not None and schema is not None:
         times = [item.name for item in schema.fields if item.type == "timestamp"]
         form.known(("split", "field"), "timestamp field", field, times)
+    validation = form.number(("split", "validation"), body, Split.validation, between=(0.001, 1e9))
+    test = form.number(("split", "test"), body, Split.test, between=(0.0, 1e9))
+    data = top.get("data")
+    held_out = 0.0 if isinstance(data, dict) and data.get("test") else test
+    if validation < 1 and held_out < 1 and validation + held_out >= 1:
+        given = "test" if "test" in body else "validation"
+        shares = f"'validation' {validation:g} and 'test' {held_out:g} leave no rows for training"
+        form.note(("split", given), shares, "lower one of them")
     return Split(
         by=by,
-        validation=form.number(("split", "validation"), body, Split.validation, between=(0.001, 1e9)),
-        test=form.number(("split", "test"), body, Split.test, between=(0.0, 1e9)),
+        validation=validation,
+        test=test,
         seed=int(form.number(("split", "seed"), body, Split.seed, between=(0, 2**32 - 1), whole=True)),
         field=field,
     )
