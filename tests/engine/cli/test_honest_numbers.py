@@ -133,8 +133,8 @@ def test_evaluating_outside_of_a_project_makes_no_registry(
     assert list((tmp_path / "away").iterdir()) == []
 
 
-def test_a_classifier_of_noise_and_its_policy_are_told_of(project: Path, fit: Fit) -> None:
-    """Also in evaluation.json, which a promotion would look at."""
+def test_a_classifier_of_noise_and_its_policy_are_told_of(project: Path, fit: Fit, run: Run) -> None:
+    """In evaluation.json too, and again where the bundle is promoted."""
     from engine.lifecycle.registry import Registry
 
     noise = np.random.default_rng(1).random(600) < 0.3
@@ -143,6 +143,10 @@ def test_a_classifier_of_noise_and_its_policy_are_told_of(project: Path, fit: Fi
     assert told(notes, "the policy acts (review or reject) on none of 120 rows", "of them positive")
     kept = Registry(project / "registry").get("latest").json("evaluation.json")
     assert kept["warnings"] == notes
+    code, out, err = run("promote", "--project", project)
+    assert (code, "champion → " in out) == (0, True)
+    assert all(f"note: {note}\n" in err for note in notes)
+    assert json.loads(run("promote", "--project", project, "--json")[1])["notes"] == notes
 
 
 def test_few_rows_of_a_class_are_told_of(fit: Fit) -> None:
