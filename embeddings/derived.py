@@ -156,7 +156,7 @@ def _pairs(
     wanted: Sequence[tuple[int, int]],
 ) -> list[tuple[Pair, np.ndarray]]:
     """The pairs that are asked for, or that pay, with the training rows' own columns out of fold."""
-    if spec.pairs != "auto" and not wanted:
+    if not wanted and (spec.pairs != "auto" or len(fields) < 2):
         return []
     truths = [
         Truth(of_label == code, of_label >= 0, fold, FOLDS)

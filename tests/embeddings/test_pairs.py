@@ -284,3 +284,14 @@ def test_levels_never_seen_say_nothing() -> None:
     """Also where a pair has no key at all."""
     pair = Pair(0, 1, np.array([], np.int64), np.zeros((0, 2), np.float32))
     assert (pair.of(np.array([[0, 3]]), 5) == 0).all()
+
+
+def test_rows_without_any_category_have_no_pairs() -> None:
+    words = np.array(["late", "paid"])
+    codes = np.random.default_rng(0).integers(0, 2, 200)
+    data = pa.table({"memo": words[codes]})
+    spec = Spec.from_mapping({"text_buckets": 4_096}, (Slot("memo", "text"),))
+    encoding = fit_encoding(spec, data)
+    found, _ = fit_derived(spec, encoding, encoding.batch(data.to_batches()[0]), {"y": codes})
+    assert found.pairs == ()
+    assert len(found.texts) == 1
