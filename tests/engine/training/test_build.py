@@ -201,7 +201,7 @@ def test_a_test_table_is_kept_from_learning(tmp_path: Path) -> None:
     bundle = fit(project, small_table(300), small_table(111, seed=9), now=NOW)
     evaluation = bundle.json("evaluation.json")
     assert evaluation["training"]["rows"] == {"train": 240, "validation": 60, "test": 0}
-    assert (evaluation["rows"], evaluation["source"]) == (111, "test file")
+    assert (evaluation["rows"], evaluation["source"]) == (111, "rows of the test file")
 
 
 def test_rules_are_checked_before_anything_is_learned(tmp_path: Path) -> None:
