@@ -25,7 +25,7 @@ from benchmarks.setting import WORK
 from embeddings.derived import fit_derived
 from embeddings.fit import fit_encoding
 from engine.evaluation.metrics import auc, average_precision, log_loss
-from engine.training.learn import slots_of
+from engine.training.embed import slots_of
 from engine.training.reuse import fingerprint
 
 ROUNDS, PATIENCE, RATE, THREADS = 3_000, 50, 0.05, 1

@@ -20,8 +20,11 @@ from benchmarks.kept import kept
 from benchmarks.public import TABLES, Case, case
 from engine.evaluation.metrics import calibration_error, full_bins, log_loss, said_and_true
 from engine.training.calibrate import NONE
-from engine.training.choose import Rows, choose, margins_of
-from engine.training.learn import candidates_of, embed_rows, run_graph
+from engine.training.candidate import Rows
+from engine.training.candidates import margins_of
+from engine.training.choose import choose
+from engine.training.embed import embed_rows, run_graph
+from engine.training.learn import candidates_of
 
 DRAWS = 500
 DRIFTING = "bank_marketing"  # test rows are later than all others, and what comes true changes with time

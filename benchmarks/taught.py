@@ -21,7 +21,7 @@ from embeddings.network import Network
 from embeddings.rows import Rows
 from embeddings.spec import Spec
 from embeddings.train import Trained, fit, judge, prepared, seeded
-from engine.training.learn import slots_of
+from engine.training.embed import slots_of
 
 _MODULES = "body course derived design distil encode ensemble fields fit network rows spec tokens train words"
 _SHAPE_A_LOSS = (

@@ -23,8 +23,9 @@ from engine.project.encoders import encoder_identity
 if TYPE_CHECKING:
     from engine.project import Project
     from engine.training.build import Learner, Prepared
-    from engine.training.choose import Candidate
-    from engine.training.learn import EmbeddedReport, Progress
+    from engine.training.candidate import Candidate
+    from engine.training.embed import Progress
+    from engine.training.learn import EmbeddedReport
     from engine.training.rows import Labelled
     from engine.training.split import Parts
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from engine.project import Project
-    from engine.training.learn import Progress
+    from engine.training.embed import Progress
     from rules.checked_rules import CheckedRules
 
 RECORDS = 32

@@ -12,9 +12,10 @@ import onnx
 
 from embeddings.encode import Encoding
 from engine.training.calibrate import Calibration
-from engine.training.choose import Candidate, Recalled
+from engine.training.candidate import Candidate, Recalled
+from engine.training.embed import Embedded
 from engine.training.export import Affine, Body, Exported
-from engine.training.learn import Embedded, EmbeddedReport
+from engine.training.learn import EmbeddedReport
 from engine.training.own import EmbeddingView, FieldsView
 from engine.training.raw import RawWeights
 

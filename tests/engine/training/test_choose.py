@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 from engine.training.calibrate import Calibration
-from engine.training.choose import (
-    Candidate,
-    NoCandidate,
-    Rows,
-    choose,
-    choose_best,
-    refuse,
-    run_candidates,
-)
+from engine.training.candidate import Candidate, Rows
+from engine.training.candidates import run_candidates
+from engine.training.choose import NoCandidate, choose, choose_best, refuse
 from engine.training.classifiers import KINDS, Fitted
 from engine.training.simplest import paired_difference
 from tests.engine.training.tables import embedding_rows

@@ -15,10 +15,13 @@ import onnxruntime
 import pytest
 
 from engine.training.calibrate import fit_calibration, fit_steps, log_losses
-from engine.training.choose import Rows, choose, largest_difference, run_candidates
+from engine.training.candidate import Rows
+from engine.training.candidates import run_candidates
+from engine.training.choose import choose
 from engine.training.classifiers import KINDS, MOST_REFERENCES, Fitted, fit_kind, importance
 from engine.training.export import export, passthrough
 from engine.training.fuse import Head, fuse
+from engine.training.parity import largest_difference
 from tests.engine.training.tables import embedding_rows
 
 FITTED_ROWS = 600
@@ -135,7 +138,9 @@ def test_the_difference_that_refuses_a_candidate_is_seen() -> None:
 
 SCRIPT = """
 import hashlib, sys
-from engine.training.choose import Rows, choose, run_candidates
+from engine.training.candidate import Rows
+from engine.training.candidates import run_candidates
+from engine.training.choose import choose
 from engine.training.classifiers import KINDS
 from engine.training.export import passthrough
 from engine.training.fuse import fuse

@@ -13,9 +13,12 @@ from sklearn.metrics import roc_auc_score
 
 from embeddings import Encoding
 from engine.errors import TandemError
-from engine.training.choose import Candidate, Rows, choose, run_candidates
+from engine.training.assemble import assemble
+from engine.training.candidate import Candidate, Rows
+from engine.training.candidates import run_candidates
+from engine.training.choose import choose
+from engine.training.embed import Embedded, embed_rows, run_graph
 from engine.training.export import Exported, passthrough
-from engine.training.learn import Embedded, _fused, embed_rows, run_graph
 from engine.training.rows import read_labelled
 from engine.training.split import split_rows
 from tests.engine.training.small_project import PROJECT, fitted, small_table, write_project
@@ -52,7 +55,7 @@ def test_a_candidate_that_fails_in_the_fused_graph_gives_way_to_the_next() -> No
     embedded, (logistic, other) = embedded_candidates(["logistic", "naive-bayes"])
     other = replace(other, losses=logistic.losses)
     assert choose([logistic, other]).chosen is logistic
-    choices, model, pad = _fused(fitted()[0], {"lost": [spoilt(logistic), other]}, embedded, KNOWN)
+    choices, model, pad = assemble(fitted()[0], {"lost": [spoilt(logistic), other]}, embedded, KNOWN)
     assert choices["lost"].chosen is other
     assert "fused, it differs from scikit-learn by" in choices["lost"].table()[0]["refused"]
     assert model
@@ -65,7 +68,7 @@ def test_a_fit_fails_when_no_candidate_is_left() -> None:
     with pytest.raises(
         TandemError, match="classifier 'lost': no candidate is left; logistic: fused, it differs"
     ):
-        _fused(fitted()[0], {"lost": [spoilt(logistic)]}, embedded, KNOWN)
+        assemble(fitted()[0], {"lost": [spoilt(logistic)]}, embedded, KNOWN)
 
 
 def test_a_candidate_whose_losses_are_no_numbers_is_refused() -> None:

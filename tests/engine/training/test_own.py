@@ -17,18 +17,13 @@ from engine.project.records import OwnClassifier
 from engine.serve import Engine
 from engine.training.batches import unsteady_columns
 from engine.training.build import fit
-from engine.training.choose import (
-    LARGEST_DIFFERENCE,
-    LARGEST_OF_OWN,
-    Candidate,
-    Rows,
-    allowed_difference,
-    choose,
-    run_candidates,
-)
+from engine.training.candidate import Candidate, Rows
+from engine.training.candidates import run_candidates
+from engine.training.choose import choose
 from engine.training.export import inputs_alone, passthrough
 from engine.training.fuse import fuse
 from engine.training.kernels import KERNELS, kernel_graph
+from engine.training.parity import LARGEST_DIFFERENCE, LARGEST_OF_OWN, allowed_difference
 from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
 from tests.engine.training.tables import embedding_rows
 
@@ -131,7 +126,7 @@ def test_a_graph_that_differs_from_scikit_learn_is_refused(monkeypatch: pytest.M
 
 def test_single_precision_alone_refuses_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     """A forest that its graph adds up in float32 is served, but not where that moved the losses."""
-    from engine.training import choose as module
+    from engine.training import parity as module
 
     monkeypatch.setattr(module, "LARGEST_DIFFERENCE", 0.0)
     found, _ = candidate(own("ensemble.GradientBoostingClassifier", {"n_estimators": 40}))

@@ -12,7 +12,8 @@ import pytest
 
 from engine.cli import main
 from engine.training import solver
-from engine.training.choose import Rows, run_candidates
+from engine.training.candidate import Rows
+from engine.training.candidates import run_candidates
 from engine.training.solver import GRADIENTS, MOST_WORK, NEWTON, logistic, newton_step
 
 
