@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.experiments.sweep import Place, Sweep, parse_sweep, unknown_label
-from engine.experiments.variants import Maker
+from engine.experiments.changes import Maker
+from engine.experiments.reading import parse_sweep
+from engine.experiments.sweep import Place, Sweep, unknown_label
 from engine.project import Project, load_project, read_rules
 from rules.errors import CheckFailed, Problem
 from rules.folder import read_rule_file

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.experiments.sweep import SWEEP_FILE
+from engine.experiments.forms import SWEEP_FILE
 from engine.project.folder import FILE, RULES, TESTS
 from engine.project.forms import PROJECT_FILE
 from rules.errors import CheckFailed, Problem

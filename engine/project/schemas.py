@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from engine.experiments.sweep import SWEEP_FILE
+from engine.experiments.forms import SWEEP_FILE
 from engine.project.forms import PROJECT_FILE
 from rules.forms import RULE_FILE
 from rules.shape import json_schema

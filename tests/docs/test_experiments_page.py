@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.experiments.cache import MOST_BYTES
 from engine.experiments.race import DRAWS, LEAST_EPOCHS, LEAST_ROWS, WALK, WIDENING
-from engine.experiments.sweep import KEYS, read_sweep
+from engine.experiments.reading import KEYS, read_sweep
 from rules.reader import read_yaml
 
 PAGE = (Path(__file__).parents[2] / "docs/experiments.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from engine.experiments.sweep import read_sweep
+from engine.experiments.reading import read_sweep
 from engine.project import parse_project
 from engine.project.schemas import FORMS, file_schema
 from rules.errors import CheckFailed
