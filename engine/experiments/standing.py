@@ -11,7 +11,7 @@ import numpy as np
 from engine.experiments.judge import LOWER_IS_BETTER
 from engine.experiments.trial import Trial
 from engine.experiments.variants import Variant
-from engine.project.reading import KINDS
+from engine.project.classifiers import KINDS
 
 NEGLIGIBLE = 1e-4
 INTERVAL = 1.96  # standard errors to either side: 95 %

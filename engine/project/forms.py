@@ -1,6 +1,6 @@
 """The declared form of project.yaml: what every key holds and is for, in the order of its documentation.
 
-The names of the keys are the readers' own (`engine.project.reading`, `engine.schema`, `embeddings.spec`).
+The names of the keys are the readers' own (`reading`, `classifiers`, `engine.schema`, `embeddings.spec`).
 """
 
 from __future__ import annotations
@@ -9,20 +9,10 @@ from dataclasses import fields, replace
 
 from embeddings.spec import BODIES, MOST_PAIRS, NUMERIC, PAIRS, RANGES, UNSETTLED, Spec
 from embeddings.textmodel import POOLS
+from engine.project.classifiers import CLASSIFIER_KEYS, IDENTIFIER, KINDS, LABEL_KEYS
 from engine.project.encoders import ENCODER_KEYS
 from engine.project.estimators import INPUTS, MODULES, OWN_KEYS
-from engine.project.reading import (
-    CLASSIFIER_KEYS,
-    DATA_KEYS,
-    EVALUATION_KEYS,
-    IDENTIFIER,
-    KEYS,
-    KINDS,
-    LABEL_KEYS,
-    REQUIRED,
-    SPLIT_KEYS,
-    SPLITS,
-)
+from engine.project.reading import DATA_KEYS, EVALUATION_KEYS, KEYS, REQUIRED, SPLIT_KEYS, SPLITS
 from engine.reasons import ADVERSE, HIGH
 from engine.references import MOST_ROWS
 from engine.schema import KEYS as FIELD_KEYS

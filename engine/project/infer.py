@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.errors import InputError
-from engine.project.reading import class_word
+from engine.project.classifiers import class_word
 from engine.project.schemas import modeline
 from engine.schema import NAME, RESERVED
 from engine.values import Refused, read_value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,27 +9,16 @@ from typing import Any
 
 from embeddings.errors import SpecError
 from embeddings.spec import Spec
+from engine.project.classifiers import read_classifiers, read_labels, score_variables
 from engine.project.encoders import read_encoders
-from engine.project.estimators import read_own
 from engine.project.form import Form
-from engine.project.reasons import read_reasons, refuse_unseen
-from engine.project.records import (
-    ClassifierSpec,
-    Data,
-    EncoderSpec,
-    EvaluationSpec,
-    Label,
-    OwnClassifier,
-    Project,
-    Split,
-)
+from engine.project.reasons import refuse_unseen
+from engine.project.records import Data, EncoderSpec, EvaluationSpec, Label, Project, Split
 from engine.references import MOST_ROWS
-from engine.schema import RESERVED, Schema
+from engine.schema import Schema
 from rules.cel import Checker
-from rules.errors import CheckFailed, ExpressionProblems, nearest
+from rules.errors import CheckFailed, ExpressionProblems
 from rules.expression import CheckedExpression, Variable
-from rules.form import Path as Place
-from rules.form import mistyped
 from rules.policy import Policy
 from rules.reach import EVENT_TIME
 from rules.reader import Document
@@ -38,16 +26,10 @@ from rules.reader import Document
 REQUIRED = ("fields", "outcomes", "classifiers", "policy")
 KEYS = ("name", "id", "fields", "event_time", "outcomes", "labels", "embedding", "classifiers", "policy",
         "split", "data", "evaluation")  # fmt: skip
-KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
-         "nearest-neighbours")  # fmt: skip
-LABEL_KEYS = ("column", "positive", "classes", "weight")
-CLASSIFIER_KEYS = ("label", "candidates", "adverse", "reasons")
 SPLIT_KEYS = ("by", "field", "validation", "test", "seed")
 SPLITS = ("random", "time", "order", "group")
 DATA_KEYS = ("train", "test", "references")
 EVALUATION_KEYS = ("label", "acted", "value")
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LETTERS = "letters, digits and _, a letter first,"
 
 
 def read_project(document: Document, *, root: Path, text: bytes) -> Project:
@@ -62,11 +44,11 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
             form.note((key,) if key in top else (), f"'{key}' is missing", key=key in top)
     schema = _schema(form, top)
     outcomes = _outcomes(form, top)
-    labels = _labels(form, top, schema)
-    classifiers = _classifiers(form, top, labels, schema)
+    labels = read_labels(form, top, schema)
+    classifiers = read_classifiers(form, top, labels, schema)
     embedding, encoders = _embedding(form, top, schema)
     refuse_unseen(form, classifiers, schema, embedding, top.get("id"))
-    seen = [*(schema.variables() if schema else ()), *_scores(classifiers)]
+    seen = [*(schema.variables() if schema else ()), *score_variables(classifiers)]
     policy = _policy(form, top, seen, outcomes) if schema else None
     name = form.name(("name",), top, root.resolve().name)
     identifier = form.name(("id",), top) or None
@@ -81,27 +63,6 @@ def read_project(document: Document, *, root: Path, text: bytes) -> Project:
         name, root, schema, labels, outcomes, embedding, classifiers, policy, split, data, evaluation,
         identifier, text, event_time, encoders,
     )  # fmt: skip
-
-
-def score_names(classifier: str, label: Label) -> tuple[str, ...]:
-    """Names of a classifier's scores: its own if binary, else `classifier.class`, the class as an identifier.
-
-    >>> score_names("grade", Label("grade", "grade", None, ("A+", "B", "C")))
-    ('grade.a_', 'grade.b', 'grade.c')
-    """
-    if label.binary:
-        return (classifier,)
-    return tuple(f"{classifier}.{class_word(name)}" for name in label.classes)
-
-
-def class_word(name: str) -> str:
-    """A class as an identifier of the rule language: small ASCII letters, digits and _, no word of its own.
-
-    >>> class_word("A+"), class_word("3"), class_word("in")
-    ('a_', '_3', '_in')
-    """
-    word = re.sub(r"[^a-z0-9_]", "_", name.lower())
-    return word if IDENTIFIER.fullmatch(word) and word not in RESERVED else f"_{word}"
 
 
 def _schema(form: Form, top: Mapping[str, Any]) -> Schema | None:
@@ -124,93 +85,6 @@ def _outcomes(form: Form, top: Mapping[str, Any]) -> tuple[str, ...]:
     if top.get("outcomes") == []:
         form.note(("outcomes",), "at least one outcome is needed", "list them, from mildest to most severe")
     return outcomes
-
-
-def _labels(form: Form, top: Mapping[str, Any], schema: Schema | None) -> dict[str, Label]:
-    labels: dict[str, Label] = {}
-    section = form.section(("labels",), top)
-    for name in section:
-        path = ("labels", name)
-        form.matching(path, name, IDENTIFIER, _LETTERS)
-        body = form.section(path, section, LABEL_KEYS)
-        column = form.name((*path, "column"), body, name)
-        if schema is not None and column in schema.by_name:
-            hint = "leave it out of 'fields'"
-            form.note(path, f"'{column}' is a label and a field: the model would be given the answer", hint)
-        classes = form.names((*path, "classes"), body)
-        positive = body.get("positive", None if classes else True)
-        if isinstance(positive, list | dict):
-            form.note((*path, "positive"), "'positive' is the one value that means yes")
-        if "classes" in body and "positive" in body:
-            form.note((*path, "positive"), "give 'positive' (yes or no) or 'classes' (several), not both")
-        elif "classes" in body and len(classes) < 3:
-            form.note((*path, "classes"), "at least three classes are needed", "for two, use 'positive'")
-        weight = form.name((*path, "weight"), body) or None
-        if weight == column:
-            form.note((*path, "weight"), f"'{weight}' is the label itself", "name a column of numbers")
-        labels[name] = Label(name, column, positive, classes, weight)
-    return labels
-
-
-def _classifiers(
-    form: Form, top: Mapping[str, Any], labels: dict[str, Label], schema: Schema | None
-) -> dict[str, ClassifierSpec]:
-    """Classifiers; where no `labels` are given, a label is a column of that name that holds true or false."""
-    classifiers: dict[str, ClassifierSpec] = {}
-    section = form.section(("classifiers",), top)
-    if top.get("classifiers") == {}:
-        form.note(("classifiers",), "at least one classifier is needed", "as fraud: {label: is_fraud}")
-    for name in section:
-        path = ("classifiers", name)
-        form.matching(path, name, IDENTIFIER, _LETTERS)
-        body = form.section(path, section, CLASSIFIER_KEYS)
-        label = form.name((*path, "label"), body, name)
-        if "label" not in body and mistyped(body, ("label",), CLASSIFIER_KEYS):
-            label = next(iter(labels), name)  # that has been said; what the classifier predicts is not known
-        if "labels" in top:
-            form.known((*path, "label"), "label", label, labels)
-        elif not IDENTIFIER.fullmatch(label):
-            form.note((*path, "label"), f"describe '{label}' under 'labels': a label's name is letters and _")
-        candidates = _candidates(form, (*path, "candidates"), body)
-        if body.get("candidates") == []:
-            form.note((*path, "candidates"), "at least one candidate is needed", f"known: {', '.join(KINDS)}")
-        scores = score_names(name, labels.setdefault(label, Label(label, label)))
-        if len(set(scores)) < len(scores):
-            form.note(path, f"two classes of '{label}' give one score: {', '.join(scores)}", key=True)
-        classifiers[name] = ClassifierSpec(
-            name, label, candidates, scores, read_reasons(form, path, body, schema)
-        )
-    return classifiers
-
-
-def _candidates(form: Form, path: Place, body: Mapping[str, Any]) -> tuple[str | OwnClassifier, ...]:
-    """The kinds that compete, all of them where none are named, and the project's own."""
-    written = body.get("candidates")
-    if written is None:
-        return KINDS
-    kept: list[str | OwnClassifier] = []
-    names: list[str] = []
-    for index, item in enumerate(form.sequence(path, written)):
-        if isinstance(item, dict):
-            own = read_own(form, (*path, index), item, KINDS)
-            kept += [] if own is None else [own]
-            name = own.name if own else ""
-        elif not isinstance(item, str) or item not in KINDS:
-            hint = nearest(str(item), KINDS)
-            form.note((*path, index), f"unknown kind of classifier '{item}'", hint)
-            continue
-        else:
-            kept.append(item)
-            name = item
-        if name and name in names:
-            form.note((*path, index), f"'{name}' is listed twice")
-        names.append(name)
-    return tuple(kept)
-
-
-def _scores(classifiers: Mapping[str, ClassifierSpec]) -> list[Variable]:
-    names = [name for spec in classifiers.values() for name in spec.scores]
-    return [Variable(f"scores.{name}", "double", nullable=False, minimum=0.0, maximum=1.0) for name in names]
 
 
 def _embedding(

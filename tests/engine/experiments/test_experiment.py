@@ -18,7 +18,7 @@ from engine.experiments.standing import BUDGET, EVIDENCE, FINISHED
 from engine.experiments.trial import Workshop
 from engine.experiments.variants import BASE, variants_of
 from engine.project import load_project
-from engine.project.reading import KINDS
+from engine.project.classifiers import KINDS
 from engine.training.build import fit
 from rules.errors import CheckFailed
 from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep

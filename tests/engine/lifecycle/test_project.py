@@ -10,8 +10,8 @@ import pytest
 from engine.cli.tables import read_table
 from engine.errors import InputError
 from engine.project import load_project, parse_project, read_lists, read_rules
+from engine.project.classifiers import KINDS
 from engine.project.infer import infer_project
-from engine.project.reading import KINDS
 from engine.ruleparts import check_folder
 from rules.errors import CheckFailed
 
