@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from engine.project import Project
-    from engine.training.build import Prepared
+    from engine.training.prepare import Prepared
 
 FOLDER = Path("experiments")
 

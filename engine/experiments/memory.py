@@ -22,10 +22,11 @@ from engine.project.encoders import encoder_identity
 
 if TYPE_CHECKING:
     from engine.project import Project
-    from engine.training.build import Learner, Prepared
+    from engine.training.build import Learner
     from engine.training.candidate import Candidate
     from engine.training.embed import Progress
     from engine.training.learn import EmbeddedReport
+    from engine.training.prepare import Prepared
     from engine.training.rows import Labelled
     from engine.training.split import Parts
 

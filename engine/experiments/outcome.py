@@ -13,7 +13,7 @@ from engine.experiments.variants import Variant
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
-    from engine.training.build import Prepared
+    from engine.training.prepare import Prepared
 
 
 @dataclass(frozen=True)

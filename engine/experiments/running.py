@@ -30,7 +30,7 @@ from rules.errors import CheckFailed, Problem
 
 if TYPE_CHECKING:
     from engine.project import Project
-    from engine.training.build import Prepared
+    from engine.training.prepare import Prepared
 
 Watch = Callable[[str, float, Sequence[Standing]], None]
 """Called with what is being done, the share done of a rung, and how all variants stand."""

@@ -25,7 +25,8 @@ from engine.files import write_whole
 from engine.manifest import digest_of
 from engine.references import REFERENCES
 from engine.ruleparts import check_files, rule_parts
-from engine.training.build import Prepared, contents_of, prepare
+from engine.training.build import contents_of
+from engine.training.prepare import Prepared, prepare
 from engine.training.reuse import canonical_json
 from engine.training.split import thinned
 

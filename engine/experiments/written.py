@@ -16,8 +16,8 @@ from engine.training.candidate import Candidate, Recalled
 from engine.training.embed import Embedded
 from engine.training.export import Affine, Body, Exported
 from engine.training.learn import EmbeddedReport
-from engine.training.own import EmbeddingView, FieldsView
 from engine.training.raw import RawWeights
+from engine.training.views import EmbeddingView, FieldsView
 
 Arrays = dict[str, np.ndarray]
 

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engine.training.calibrate import Calibration
 from engine.training.export import ML_OPSET, Affine, Body, Exported
-from engine.training.own import add_view
 from engine.training.raw import RawWeights
+from engine.training.views import add_view
 
 IR_VERSION = 9
 LEAST_SQUARE = 1e-24  # of a text without a token, which is then nought

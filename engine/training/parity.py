@@ -13,10 +13,12 @@ import onnxruntime
 
 from engine.training.candidate import NEGLIGIBLE, AnyFitted, Candidate, Recalled, Rows, finite
 from engine.training.classifiers import KINDS
+from engine.training.convert import export_own
 from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import fuse
-from engine.training.own import NotUsable, OwnFitted, export_own
+from engine.training.own import OwnFitted
 from engine.training.raw import RAW
+from engine.training.views import NotUsable
 
 LARGEST_DIFFERENCE = 1e-5
 LARGEST_OF_OWN = 1e-3  # converters add up in single precision what scikit-learn does in double

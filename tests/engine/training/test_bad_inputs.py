@@ -12,7 +12,8 @@ from engine.bundle import Bundle
 from engine.decide import Runtime
 from engine.errors import InputError, RecordError
 from engine.serve import Engine
-from engine.training.build import _rows, fit
+from engine.training.build import fit
+from engine.training.prepare import _rows
 from tests.engine.training.small_project import NOW, PROJECT, small_table, write_project
 
 QUICK = PROJECT.replace("epochs: 4", "epochs: 1")

@@ -19,7 +19,8 @@ from engine.formats import open_target
 from engine.runtime import Runtime
 from engine.spill import gathered
 from engine.training import split
-from engine.training.build import fit, prepare
+from engine.training.build import fit
+from engine.training.prepare import prepare
 from engine.training.reuse import fingerprint
 from engine.training.rows import read_labelled
 from engine.training.split import Parts, bounded

@@ -109,7 +109,7 @@ def test_what_cannot_be_fitted_or_converted_is_out_of_the_running_with_the_reaso
 
 def test_a_graph_that_differs_from_scikit_learn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check is of the graph that is served: where it is another model's, it is found."""
-    from engine.training import own as module
+    from engine.training import convert as module
 
     right = module._converted
 
