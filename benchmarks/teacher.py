@@ -6,7 +6,8 @@ import numpy as np
 
 from embeddings.encode import Encoding
 from embeddings.ensemble import Ensemble
-from embeddings.export import Graph, add_first_layer
+from embeddings.first_layer import add_first_layer
+from embeddings.graph import Graph
 
 
 def teacher_graph(teacher: Ensemble, encoding: Encoding) -> bytes:
