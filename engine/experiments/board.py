@@ -15,7 +15,7 @@ import yaml
 from engine.errors import InputError
 from engine.experiments.judge import LOWER_IS_BETTER
 from engine.experiments.outcome import Heat, Outcome
-from engine.experiments.standing import INTERVAL, Standing
+from engine.experiments.standing import INTERVAL, Standing, first_alike
 from engine.experiments.sweep import MEASURES
 from engine.files import write_whole
 
@@ -175,8 +175,7 @@ def _trial(trial: Trial, measure: str) -> Json:
 def _same(one: Standing, outcome: Outcome) -> str | None:
     """The first variant of the sweep whose bundle decides the same; None where that is this one."""
     whole = [other for other in outcome.standings if other.rung == one.rung]
-    same = [other for other in whole if other.delivered.decides == one.delivered.decides]
-    first = min(same, key=lambda other: other.variant.number)
+    first = first_alike(one, whole)
     return None if first is one else first.variant.name
 
 

@@ -91,11 +91,20 @@ def furthest_first(standings: Iterable[Standing], measure: str) -> list[Standing
 
 
 def simplest(finalists: Sequence[Standing], measure: str) -> Standing:
-    """The simplest within one standard error of the first, of the difference row by row."""
+    """The simplest within one standard error of the first, of the difference row by row.
+
+    Where one before it in the sweep decides the same, that one: a setting that changes nothing stays.
+    """
     best = finalists[0].losses(measure)
     within = [finalists[0]]
     for one in finalists[1:]:
         apart = one.losses(measure) - best
         if apart.mean() <= max(float(apart.std(ddof=1)) / math.sqrt(len(apart)), NEGLIGIBLE):
             within.append(one)
-    return min(within, key=lambda one: one.simplicity)
+    return first_alike(min(within, key=lambda one: one.simplicity), finalists)
+
+
+def first_alike(one: Standing, finalists: Iterable[Standing]) -> Standing:
+    """The first of the sweep's variants whose bundle decides the same as that of `one`, which may be itself."""
+    same = [other for other in finalists if other.delivered.decides == one.delivered.decides]
+    return min(same, key=lambda other: other.variant.number)

@@ -14,7 +14,7 @@ from engine.experiments.cache import Cache
 from engine.experiments.load import load_sweep
 from engine.experiments.outcome import winner_bundle
 from engine.experiments.race import WHOLE
-from engine.experiments.standing import BUDGET, EVIDENCE, FINISHED
+from engine.experiments.standing import BUDGET, EVIDENCE, FINISHED, simplest
 from engine.experiments.trial import Workshop
 from engine.experiments.variants import BASE, variants_of
 from engine.project import load_project
@@ -169,6 +169,12 @@ def test_settings_that_decide_the_same_do_not_win(tmp_path: Path) -> None:
     assert outcome.winner.variant.name == BASE
     rows = {one["name"]: one["decides_as"] for one in board_of(outcome)["variants"]}
     assert rows == {BASE: None, "width 4": BASE, "width 2": BASE}
+    best, *others = sorted(outcome.standings, key=lambda one: one.variant.number)
+    smaller = [
+        replace(one, trials=tuple(replace(trial, model_bytes=trial.model_bytes - 9) for trial in one.trials))
+        for one in others
+    ]
+    assert simplest([*smaller, best], "log_loss").variant.name == BASE
 
 
 def test_a_candidate_that_is_not_served_is_told(tmp_path: Path) -> None:
