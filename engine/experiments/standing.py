@@ -105,6 +105,6 @@ def simplest(finalists: Sequence[Standing], measure: str) -> Standing:
 
 
 def first_alike(one: Standing, finalists: Iterable[Standing]) -> Standing:
-    """The first of the sweep's variants whose bundle decides the same as that of `one`, which may be itself."""
+    """The first of the sweep's variants whose bundle decides as that of `one` does, or `one` itself."""
     same = [other for other in finalists if other.delivered.decides == one.delivered.decides]
     return min(same, key=lambda other: other.variant.number)
