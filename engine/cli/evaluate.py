@@ -27,7 +27,7 @@ def command(
     from engine.cli.tables import read_table
     from engine.cli.target import find_bundle
     from engine.evaluation.evaluate import evaluate, project_of
-    from engine.evaluation.report import render
+    from engine.evaluation.report import calibrations, render
     from engine.manifest import SEEN
     from engine.runtime import Runtime
     from engine.spill import SPILL
@@ -49,6 +49,10 @@ def command(
     if rows == (bundle.lineage.get("data") or {}).get("train"):
         told = f"the bundle was fitted on rows of {source}; figures on them flatter it"
         evaluation["warnings"].insert(0, told)
+    kept = bundle.json("evaluation.json") if "evaluation.json" in bundle.parts else {}
+    for name, calibration in calibrations(kept).items():
+        if name in evaluation["classifiers"]:
+            evaluation["classifiers"][name]["calibration"] = calibration
     look = _looked(bundle.digest, rows, project)
     if as_json:
         say_json(evaluation | {"looks": None if look is None else look.to_json()})

@@ -152,9 +152,10 @@ def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reu
     from engine.cli.console import say
     from engine.cli.headline import headline
 
+    embedded = any(one["kind"] != RAW for one in bundle.json("model/scores.json")["classifiers"])
     if not reused:
-        _say_how_it_was_trained(evaluation, most)
-    if all(one["kind"] == RAW for one in bundle.json("model/scores.json")["classifiers"]):
+        _say_how_it_was_trained(evaluation, most, embedded=embedded)
+    if not embedded:
         say(f"no embedding is served: {RAW}, on the fields themselves, is chosen for every classifier")
     several = {f"AUC {name}" for name, one in evaluation["classifiers"].items() if "auc_by_class" in one}
     told = [
@@ -165,14 +166,14 @@ def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reu
         say(f"on {evaluation['rows']:,} {evaluation['source']}: {', '.join(told)}")
 
 
-def _say_how_it_was_trained(evaluation: dict[str, Any], most: int) -> None:
-    """Say which pairs of categories were taken, and that training ended before the most epochs there could
-    be, and why.
+def _say_how_it_was_trained(evaluation: dict[str, Any], most: int, *, embedded: bool) -> None:
+    """Say which pairs of categories serve, and that training ended before the most epochs there could be, and
+    why.
     """
     from engine.cli.console import say
 
     report = evaluation.get("training", {}).get("embedding", {})
-    for one, other in report.get("pairs", []):
+    for one, other in report.get("pairs", []) if embedded else ():
         say(f"{one} and {other} also enter together, as a pair")
     taught_by, epochs = report.get("taught_by"), report.get("epochs", most)
     if taught_by == "labels" and epochs < most:

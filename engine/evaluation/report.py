@@ -5,7 +5,7 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WAYS = {"model": "model alone", "filters": "filters alone", "together": "together"}
@@ -48,6 +48,16 @@ def notes(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     found = [*_left_out(evaluation, ""), *_left_out(evaluation.get("data", {}), "training: ")]
     found += _silent(training.get("embedding", {}).get("vectors", {}))
     return tuple(dict.fromkeys([*found, *_refused(training.get("candidates", {}))]))
+
+
+def calibrations(evaluation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What makes probabilities of each classifier's margins, from the evaluation that its fit wrote."""
+    return {
+        name: one["calibration"]
+        for name, candidates in evaluation.get("training", {}).get("candidates", {}).items()
+        for one in candidates
+        if one["chosen"]
+    }
 
 
 def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
@@ -110,10 +120,7 @@ def _ways(evaluation: Mapping[str, Any]) -> Table:
 
 
 def _classifiers(evaluation: Mapping[str, Any]) -> Table:
-    calibrations = {
-        name: next((one["calibration"] for one in candidates if one["chosen"]), None)
-        for name, candidates in evaluation.get("training", {}).get("candidates", {}).items()
-    }
+    fitted = calibrations(evaluation)
     rows = tuple(
         (
             name,
@@ -125,7 +132,7 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
             _number(one.get("brier"), 4),
             _number(one.get("calibration_error"), 4),
             _number(one.get("perfect_calibration_error"), 4),
-            _calibration(calibrations.get(name)),
+            _calibration(one.get("calibration", fitted.get(name))),
             _share(one.get("accuracy")),
         )
         for name, one in evaluation.get("classifiers", {}).items()
@@ -149,7 +156,17 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
     ]
     if any("auc_by_class" in one for one in evaluation.get("classifiers", {}).values()):
         legend.append("AUC of several classes: the mean over them of one against the rest")
-    return Table("scores", header, rows, tuple(legend))
+    laid = Table("scores", header, rows, tuple(legend))
+    # A bundle of rules that were edited live has no report of its fit.
+    known = fitted or any("calibration" in one for one in evaluation.get("classifiers", {}).values())
+    return laid if known else _without(laid, "calibrated by")
+
+
+def _without(table: Table, name: str) -> Table:
+    """A table without one of its columns."""
+    place = table.header.index(name)
+    header, *rows = ((*row[:place], *row[place + 1 :]) for row in (table.header, *table.rows))
+    return replace(table, header=header, rows=tuple(rows))
 
 
 def _calibration(fitted: Mapping[str, Any] | None) -> str:

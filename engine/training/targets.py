@@ -110,19 +110,21 @@ def check_codes(label: Label, codes: np.ndarray, values: str, source: str) -> No
 
 
 def label_notes(label: Label, table: pa.Table) -> list[str]:
-    """Say which values of a label of yes and no mean no by differing from the one that means yes."""
+    """Say which values of a label of yes and no mean no by differing from the one that means yes; of two
+    values in all each has a meaning of its own.
+    """
     if not label.binary or isinstance(label.positive, bool):
         return []
     counts = table.column(label.column).value_counts().to_pylist()
     yes = _text(label.positive)
     others = [(_text(one["values"]), one["counts"]) for one in counts if _meaning(label, one["values"]) == 0]
     place = f"label '{label.name}' (column '{label.column}')"
+    if len({text for text, _ in others}) < 2:
+        return []
     near = [(text, count) for text, count in others if _alike(text) == _alike(yes)]
     if near:
         listed = ", ".join(f"{shown(text)} ({count:,} rows)" for text, count in near[:SHOWN])
         return [f"{place}: only {shown(yes)} means yes; {listed} means no: write them alike if they are one"]
-    if len(others) < 2:
-        return []
     listed = ", ".join(shown(text) for text, _ in others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
     return [f"{place}: {shown(yes)} means yes, each of {len(others):,} other values no: {listed}"]
 
@@ -165,8 +167,12 @@ def _text(value: Any) -> str:
 
 
 def _alike(text: str) -> str:
-    """A text without what is overlooked in it: case, blanks, what joins words."""
-    return re.sub(r"[\s_-]+", "", text.casefold())
+    """A text without what is overlooked in it: case, blanks, hyphens between letters. A sign is none, nor is
+    what parts two numbers.
+    """
+    spaced = re.sub(r"[\s_]+", " ", text.casefold()).strip()
+    closed = re.sub(r"(?<!\d) | (?!\d)", "", spaced)
+    return re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", "", closed)
 
 
 def _unknown_message(label: Label, unknown: list[Any], source: str) -> str:

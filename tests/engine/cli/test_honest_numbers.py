@@ -187,6 +187,60 @@ def test_values_of_a_label_that_are_nearly_the_same_are_told_of(fit: Fit) -> Non
     assert told(notes, "only 'yes' means yes; 'Yes' (", "rows) means no: write them alike")
 
 
+@pytest.mark.parametrize(
+    ("yes", "no", "third"),
+    [
+        ("1", "-1", None),
+        ("resign", "re-sign", None),
+        ("Bad", "bad", None),
+        ("1", "-1", "0"),
+        ("A", "A-", "B"),
+        ("1 2", "12", "3"),
+    ],
+)
+def test_two_values_and_values_of_another_sign_are_not_nearly_the_same(
+    fit: Fit, yes: str, no: str, third: str | None
+) -> None:
+    """Of two values each has a meaning of its own; -1 is no way to write 1."""
+    bad = loans(600)["bad"].to_numpy()
+    other = no if third is None else np.where(np.arange(600) % 2, no, third)
+    written = set_column(loans(600), "bad", np.where(bad, yes, other))
+    notes = fit(written, ("positive: true", f"positive: '{yes}'"))
+    assert not told(notes, "write them alike")
+    assert bool(notes) == (third is not None)
+
+
+def test_an_evaluation_says_how_the_bundle_is_calibrated(project: Path, run: Run) -> None:
+    """As `tandem show` does, in words and in --json."""
+    pq.write_table(loans(200, seed=9), project / "other.parquet")
+    given = ("evaluate", project / "other.parquet", "--project", project)
+    figures = json.loads(run(*given, "--json")[1])["classifiers"]["risk"]
+    shown = json.loads(run("show", "--project", project, "--json")[1])["evaluation"]["training"]
+    chosen = next(one for one in shown["candidates"]["risk"] if one["chosen"])
+    assert figures["calibration"] == chosen["calibration"]
+    told_by = [run(*one)[1].split("\nscores\n")[1] for one in (given, ("show", "--project", project))]
+    words = [table.splitlines()[2].split()[-2] for table in told_by]
+    assert words[0] == words[1] != "–"
+
+
+def test_an_evaluation_without_a_report_of_the_fit_claims_no_calibration(project: Path, run: Run) -> None:
+    """A bundle of rules that were edited live keeps none: the column is left out, other figures stay."""
+    from datetime import UTC, datetime
+
+    from engine.bundle import write_bundle
+    from engine.lifecycle.registry import Registry
+
+    bundle = Registry(project / "registry").get("latest")
+    kept = {
+        name: data for name, data in bundle.parts.items() if name.startswith(("rules/", "lists/", "expr"))
+    }
+    write_bundle(bundle.with_rules(kept, created=datetime.now(UTC)), project / "edited")
+    pq.write_table(loans(200, seed=9), project / "other.parquet")
+    out = run("evaluate", project / "edited", project / "other.parquet", "--project", project)[1]
+    assert "calibrated by" not in out
+    assert "accuracy" in out
+
+
 def test_more_than_two_values_of_a_label_are_told_of(fit: Fit) -> None:
     """All but one mean no; the note says which."""
     bad = loans(600)["bad"].to_numpy()

@@ -80,16 +80,17 @@ def test_from_the_table_to_the_decision(tmp_path: Path) -> None:
 
 
 def test_fit_says_which_pair_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By its fields' names; and nothing of pairs where there is none."""
-    for pairs, told in (("auto", True), ("none", False)):
-        root = project_in(tmp_path / pairs, f", pairs: {pairs}")
-        (root / "project.yaml").write_text(
-            (root / "project.yaml").read_text() + "data: {train: payments.parquet}\n"
-        )
+    """By its fields' names; and nothing of pairs where there is none, or where no embedding is served."""
+    cases = (("auto", "logistic", True), ("none", "logistic", False), ("auto", "raw-logistic", False))
+    for pairs, candidate, told in cases:
+        root = project_in(tmp_path / f"{pairs} {candidate}", f", pairs: {pairs}")
+        text = (root / "project.yaml").read_text().replace("[logistic]", f"[{candidate}]")
+        (root / "project.yaml").write_text(text + "data: {train: payments.parquet}\n")
         pq.write_table(payments(), root / "payments.parquet")
         assert main(["fit", str(root)]) == 0
         said = capsys.readouterr()
         assert ("shop and card also enter together, as a pair" in said.out + said.err) == told
+        assert ("no embedding is served" in said.out) == (candidate == "raw-logistic")
 
 
 def test_none_and_names_are_heeded(tmp_path: Path) -> None:
