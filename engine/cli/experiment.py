@@ -114,8 +114,10 @@ def _print(board: dict[str, Any], path: Path) -> None:
     if len(shown) < len(rows):
         say(f"and {len(rows) - len(shown):,} more")
     heading("Spent")
+    seeds = max(one.get("seeds", 1) for one in board["variants"])
     say(
-        f"{spent['evaluations']:.2f} of {spent['of']:.0f} full evaluations ({spent['share']:.1%}), "
+        f"{spent['evaluations']:.2f} of {spent['of']:.0f} full evaluations ({spent['share']:.1%})"
+        f"{f', each with {seeds} seeds' if seeds > 1 else ''}, "
         f"{spent['seconds']:.1f} s; rows embedded anew: {spent['re_embedded_rows']:,}"
     )
     kept = spent["cache"]

@@ -73,7 +73,7 @@ _SWEEP = {
     "budget": Shape(
         "The most that may be spent.",
         {
-            "evaluations": _number("Full evaluations: 1 is one variant on all rows.", 1),
+            "evaluations": _number("Full evaluations: 1 is one variant, with all its seeds, on all rows.", 1),
             "minutes": _number("Minutes of fitting.", 0),
         },
         empty=True,

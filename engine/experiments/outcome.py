@@ -36,7 +36,7 @@ class Heat:
 class Outcome:
     """Everything an experiment came to. `standings` are the best first; `winner` is one of them.
 
-    evaluations: spent, of `full` that all variants in full would have cost.
+    evaluations: spent, of `full` that all variants in full would have cost, each with all of its seeds.
     """
 
     sweep: Sweep

@@ -1,4 +1,7 @@
-"""What an experiment has spent and may still spend: full evaluations, of which an embedding counts once."""
+"""What an experiment has spent and may still spend: full evaluations, of which an embedding counts once.
+
+One is a variant with all of its seeds on all rows.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ class Spending:
     def __init__(self, sweep: Sweep, seeded: Seeded, shop: Workshop) -> None:
         self._sweep, self._seeded, self._shop = sweep, seeded, shop
         self._seeds = tuple(dict.fromkeys(seed for _, seed in seeded))
-        self._paid: dict[str, float] = {}  # by embedding, in full evaluations
+        self._paid: dict[str, float] = {}  # by embedding, in full evaluations with one seed
         self._keys: dict[tuple[int, int | None, Rung], str] = {}
         self.seconds = 0.0
 
     @property
     def evaluations(self) -> float:
-        return sum(self._paid.values())
+        return sum(self._paid.values()) / len(self._seeds)
 
     def pay(self, number: int, seed: int | None, rung: Rung, trial: Trial) -> None:
         """A variant ran with a seed on a rung."""
@@ -62,7 +65,7 @@ class Spending:
         budget, spent = self._sweep.budget, self.evaluations
         bounds = []
         if budget.evaluations is not None:
-            bounds.append(budget.evaluations * len(self._seeds) - spent)
+            bounds.append(budget.evaluations - spent)
         if budget.minutes is not None and spent > 0:
             bounds.append((budget.minutes * 60 - self.seconds) / (self.seconds / spent))
         return min(bounds) if bounds else None
@@ -70,7 +73,7 @@ class Spending:
     def cost(self, numbers: Sequence[int], rung: Rung) -> float:
         """Of running these on a rung: an embedding that several share, or that is there, costs once."""
         keys = {self._key(number, seed, rung) for number in numbers for seed in self._seeds}
-        return rung.cost * len(keys - self._paid.keys())
+        return rung.cost * len(keys - self._paid.keys()) / len(self._seeds)
 
     def _key(self, number: int, seed: int | None, rung: Rung) -> str:
         """The embedding's key of a variant and seed on a rung, worked out once."""
@@ -90,7 +93,7 @@ class Spending:
                 f"{self.seconds:.1f} s are spent, one variant on all rows takes about {more_s:.0f} s more; "
                 f"give {(self.seconds + more_s) / 60:.2g} minutes or more (what is finished is kept)"
             )
-        least = math.ceil((needed + paid) / len(self._seeds) * 100) / 100
+        least = math.ceil((needed + paid - 1e-9) * 100) / 100
         return InputError(
             f"{file}: a budget of {budget.evaluations:g} evaluations is too small for one run over "
             f"{len(rungs)} rungs: give {least:g} or more, or say race: false"

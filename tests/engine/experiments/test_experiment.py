@@ -119,6 +119,15 @@ def test_a_budget_drops_without_evidence_and_says_so(tmp_path: Path) -> None:
     assert fates == {BASE: FINISHED, "width 2": FINISHED, "width 4": BUDGET, "width 16": BUDGET}
 
 
+def test_what_is_spent_counts_as_a_budget_does(tmp_path: Path) -> None:
+    """A variant with both of its seeds is one evaluation: of three the budget lets two run."""
+    sweep = "vary: {embedding.width: [2, 4]}\nseeds: [3, 4]\nrace: false\nbudget: {evaluations: 2.5}\n"
+    outcome = run(write_sweep(tmp_path, sweep))
+    assert (outcome.evaluations, outcome.full) == (2.0, 3.0)
+    assert sum(one.fate == BUDGET for one in outcome.standings) == 1
+    assert outcome.embedded_rows == 2 * 2 * (385 + 140)
+
+
 def test_minutes_too_few_for_one_run_are_refused(tmp_path: Path) -> None:
     """After the first rung, with what is needed; what ran is kept."""
     sweep = "vary: {embedding.width: [2, 4]}\nbudget: {minutes: 0.000001}\n"
