@@ -14,6 +14,7 @@ from engine.experiments.sweep import Place, Sweep
 from engine.project import FILE, Project, parse_project
 from engine.project.forms import PROJECT_FILE
 from rules.errors import CheckFailed, Problem, nearest
+from rules.files import read_filters
 from rules.forms import RULE
 from rules.reader import read_yaml
 from rules.shape import Shape
@@ -87,22 +88,23 @@ class Maker:
         if not changes:
             return self.base, dict(self.files)
         root, documents = copy.deepcopy(self.root), copy.deepcopy(self.documents)
-        touched: dict[str, Any] = {}
+        touched: set[str] = set()
         for key, value in changes.items():
             rule = self._rule(key)
             if rule is None:
                 put(root, _steps(key, root), value)
-            else:
-                name, at = self.rules[rule]
-                rest = key[len(RULES) + 1 + len(rule) + 1 :]
-                put(documents[name]["rules"][at], _steps(rest, documents[name]["rules"][at]), value)
-                touched[name] = documents[name]
+                continue
+            name, at = self.rules[rule]
+            rules = documents[name]["rules"]
+            changed = copy.deepcopy(rules[at])
+            put(changed, _steps(key[len(RULES) + 1 + len(rule) + 1 :], changed), value)
+            # What comes to the same stays as it is written: another layout would be another digest.
+            if not _reads_alike(changed, rules[at]):
+                rules[at] = changed
+                touched.add(name)
         text = self.base.text if root == self.root else dumped(root, FILE)
         project = parse_project(text, root=self.base.root)
-        # What comes to the same stays as it is written: another layout would be another digest.
-        changed = {name: one for name, one in touched.items() if one != self.documents[name]}
-        files = {**self.files, **{name: dumped(one, name) for name, one in changed.items()}}
-        return project, files
+        return project, {**self.files, **{name: dumped(documents[name], name) for name in sorted(touched)}}
 
     def _rule(self, key: str) -> str | None:
         """The longest rule id that a key begins with after 'rules.', and more of the key after it."""
@@ -151,6 +153,14 @@ def _steps(key: str, root: Any) -> Step:
         steps.append(int(step) if isinstance(at, list) else step)
         at = at[int(step)] if isinstance(at, list) else at.get(step) if isinstance(at, dict) else None
     return tuple(steps)
+
+
+def _reads_alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two rules as written say the same, as one does that states a default; no rule with mistakes."""
+    if one == other:
+        return True
+    read = [read_filters(read_yaml(dumped({RULES: [rule]}, FILE), FILE)) for rule in (one, other)]
+    return not any(problems for _, problems in read) and read[0][0].rules == read[1][0].rules
 
 
 def put(root: Any, steps: Step, value: Any) -> None:

@@ -100,6 +100,23 @@ def test_what_comes_to_the_rules_as_they_are_is_no_variant(tmp_path: Path) -> No
     assert others[0].rules == base.rules
 
 
+def test_a_default_of_a_rule_that_is_stated_changes_nothing(tmp_path: Path) -> None:
+    """Alone, and with a threshold that is there already: the rule file stays byte for byte."""
+    sweep = """\
+vary:
+  policy.0.when: [scores.lost >= 0.6, scores.lost >= 0.7]
+  rules.heavy-and-likely-lost.mode: [enforce, shadow]
+  rules.far-countries.on_unknown: [skip]
+"""
+    base, *others = variants(tmp_path, sweep)
+    assert [one.name for one in others] == [
+        "policy.0.when … 0.6, mode shadow, on_unknown skip",
+        "policy.0.when … 0.7, mode enforce, on_unknown skip",
+        "policy.0.when … 0.7, mode shadow, on_unknown skip",
+    ]
+    assert [one.rules == base.rules for one in others] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("written", "values"),
     [
