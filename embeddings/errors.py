@@ -20,11 +20,12 @@ class EmbeddingError(ValueError):
 
 @dataclass(frozen=True)
 class SpecProblem:
-    """One setting that is wrong: its key, what is wrong with it, what to try."""
+    """One setting that is wrong: its key, what is wrong with it, what to try; `place` leads into a list."""
 
     key: str
     message: str
     hint: str = ""
+    place: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.key}: {self.message}" + (f"; {self.hint}" if self.hint else "")

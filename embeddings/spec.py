@@ -198,28 +198,40 @@ def _check_pairs(value: Any) -> Iterable[SpecProblem]:
         if value not in PAIRS:
             yield SpecProblem("pairs", f"got {value!r}", hint)
         return
-    fits = isinstance(value, list | tuple) and len(value) <= MOST_PAIRS
-    if not fits or not all(_is_pair(one) for one in value):
+    if not isinstance(value, list | tuple) or len(value) > MOST_PAIRS:
         yield SpecProblem("pairs", f"got {value!r}", f"{hint}; {MOST_PAIRS} at most")
-    elif len({frozenset(one) for one in value}) < len(value):
-        yield SpecProblem("pairs", f"got {value!r}", "name every pair once")
+        return
+    before: set[frozenset[str]] = set()
+    for place, pair in enumerate(value):
+        if not _is_two_names(pair):
+            told = "give names of two categories, as [country, device]"
+            yield SpecProblem("pairs", f"got {pair!r}", told, (place,))
+        elif pair[0] == pair[1]:
+            told = "name another category beside it"
+            yield SpecProblem("pairs", f"'{pair[0]}' is named twice: a pair is of two", told, (place, 1))
+        elif frozenset(pair) in before:
+            told = f"'{pair[0]}' and '{pair[1]}' are a pair already"
+            yield SpecProblem("pairs", told, "name every pair once", (place,))
+        else:
+            before.add(frozenset(pair))
 
 
-def _is_pair(value: Any) -> bool:
-    """Two names that differ."""
-    pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, str) for one in value)
-    return pair and value[0] != value[1]
+def _is_two_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, str) for one in value)
 
 
 def _check_names(pairs: Any, slots: tuple[Slot, ...]) -> Iterable[SpecProblem]:
     """That pairs are of categories, where the fields are known."""
-    if not slots or not isinstance(pairs, list | tuple) or not all(_is_pair(one) for one in pairs):
+    if not slots or not isinstance(pairs, list | tuple) or len(pairs) > MOST_PAIRS:
         return
     categories = [slot.name for slot in slots if slot.kind == "category"]
-    for name in dict.fromkeys(name for pair in pairs for name in pair if name not in categories):
-        near = get_close_matches(name, categories, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(categories) or 'none'}"
-        yield SpecProblem("pairs", f"'{name}' is no category that the embedding reads", hint)
+    for place, pair in enumerate(pairs):
+        for at, name in enumerate(dict.fromkeys(pair) if _is_two_names(pair) else ()):
+            if name not in categories:
+                near = get_close_matches(name, categories, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(categories) or 'none'}"
+                told = f"'{name}' is no category that the embedding reads"
+                yield SpecProblem("pairs", told, hint, (place, at))
 
 
 def _check_range(key: str, value: Any) -> Iterable[SpecProblem]:

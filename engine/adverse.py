@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence, Set
 from datetime import datetime
 
 import numpy as np
@@ -12,12 +12,19 @@ from engine.decided import take_rows
 from engine.errors import InputError
 from engine.runtime import Runtime
 from rules.errors import nearest
+from rules.form import shown
 
 ADVERSE_REASONS = pa.field("adverse_reasons", pa.list_(pa.string()))
 
 
 def check_adverse(runtime: Runtime, outcomes: Collection[str]) -> None:
     """Refuse outcomes that there are not, and a bundle that could tell no reasons of its scores."""
+    given: object = outcomes  # what a service hands on
+    listed = isinstance(given, Sequence | Set) and not isinstance(given, str | bytes)
+    wrong = [shown(one) for one in outcomes if not isinstance(one, str)] if listed else [shown(given)]
+    if wrong:
+        hint = f"as ['{runtime.outcomes[-1]}']; known: {', '.join(runtime.outcomes)}"
+        raise InputError(f"reasons_for is a list of outcomes, got {wrong[0]}{' in it' * listed}; {hint}")
     for outcome in outcomes:
         if outcome not in runtime.outcomes:
             hint = nearest(outcome, runtime.outcomes)

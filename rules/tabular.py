@@ -56,9 +56,8 @@ def read_table(variables: Sequence[Variable], data: Any, *, strict: bool = False
                 reason = f": {error}" if isinstance(error, ValueError) else ""
                 problems.append(f"the column '{name}' is {named[0].type}; {kind} is needed{reason}")
     if strict:
-        problems += unknown(
-            "column", [name for name in (*all_names, *found) if name not in holders], set(names)
-        )
+        given_names = dict.fromkeys((*all_names, *found))
+        problems += unknown("column", [name for name in given_names if name not in holders], set(names))
     if problems:
         raise RulesError("\n".join(problems))
     return pa.Table.from_arrays(columns, names=names)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.options import HERE, AsJson
+from engine.cli.options import AsJson, ProjectArgument, SameProject, project_of
 
 if TYPE_CHECKING:
     from engine.checkup import Checkup
@@ -22,7 +22,7 @@ ROWS_SHOWN = 20
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = HERE,
+    folder: ProjectArgument = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail the check too.")] = False,
     notes: Annotated[bool, typer.Option("--notes", help="List notes: what need not be changed.")] = False,
     coverage: Annotated[
@@ -33,6 +33,7 @@ def command(
         typer.Option("--sarif", help="Write SARIF 2.1.0 to a file, or - for stdout.", metavar="FILE"),
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Check again on every save, until Ctrl-C.")] = False,
+    same: SameProject = None,
     as_json: AsJson = False,
 ) -> None:
     """Check project.yaml and every rule file, run the tests inside them, and analyse the rules.
@@ -40,6 +41,7 @@ def command(
     Every problem is listed, and what can be shown or proven of the rules: which never fire, never decide,
     repeat or contradict one another. Problems and errors fail the check; warnings do with --strict.
     """
+    project = project_of(folder, same)
     if sarif and sarif == "-" and as_json:
         raise typer.BadParameter("give one of --json and --sarif -: both print to stdout")
     if watch and (as_json or sarif):

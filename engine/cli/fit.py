@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.options import HERE, AsJson, Why
+from engine.cli.options import AsJson, ProjectArgument, SameProject, Why, project_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = HERE,
+    folder: ProjectArgument = None,
     from_: Annotated[
         str,
         typer.Option(
@@ -36,6 +35,7 @@ def command(
         typer.Option("--fresh", help="Learn all anew: take nothing from earlier fits, or from one cut off."),
     ] = False,
     why: Why = "",
+    same: SameProject = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit the project: embedding, classifiers, policy and filters become one bundle, evaluated, named latest.
@@ -58,6 +58,7 @@ def command(
     from engine.project import load_project
     from engine.training.build import fit
 
+    project = project_of(folder, same)
     loaded = load_project(project)
     winner = _winner(loaded, from_) if from_ else None
     if winner is not None:

@@ -65,7 +65,7 @@ def _from_table(name: str, place: Path, data: Path, label: str) -> tuple[str, ..
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise InputError(f"{place} exists already; name a folder that is empty or does not exist yet")
     table = read_table(data)
-    inferred = infer_project(name, table, label, data=os.path.relpath(data, place))
+    inferred = infer_project(name, table, label, data=os.path.relpath(data, place), given=str(data))
     contents = {
         **schema_files(),
         "project.yaml": inferred.project.encode(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.project.estimators import read_own
@@ -21,6 +21,7 @@ KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "n
 LABEL_KEYS = ("column", "positive", "classes", "weight")
 CLASSIFIER_KEYS = ("label", "candidates", "adverse", "reasons")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SIGNS = {"+": "plus", "-": "minus", "<": "below", ">": "above", "=": "equal"}
 _LETTERS = "letters, digits and _, a letter first,"
 
 
@@ -90,15 +91,33 @@ def score_names(classifier: str, label: Label) -> tuple[str, ...]:
     """
     if label.binary:
         return (classifier,)
-    return tuple(f"{classifier}.{class_word(name)}" for name in label.classes)
+    return tuple(f"{classifier}.{word}" for word in class_words(label.classes))
 
 
-def class_word(name: str) -> str:
-    """A class as an identifier of the rule language: small ASCII letters, digits and _, no word of its own.
+def class_words(names: Sequence[str]) -> tuple[str, ...]:
+    """Classes as identifiers of the rule language: small ASCII letters, digits and _, no word of its own.
 
-    >>> class_word("A+"), class_word("3"), class_word("in")
+    Where that makes one of several, their signs are spelled out; it may still.
+
+    >>> class_words(["A+", "3", "in"])
     ('a_', '_3', '_in')
+    >>> class_words(["A+", "A", "A-", "<5", ">5", "B-"])
+    ('a_plus', 'a', 'a_minus', '_below_5', '_above_5', 'b_')
     """
+    words = [_word(name) for name in names]
+    return tuple(
+        _word(_spelled(name)) if words.count(word) > 1 else word
+        for name, word in zip(names, words, strict=True)
+    )
+
+
+def _spelled(name: str) -> str:
+    """`A+` → `A_plus`."""
+    spelled = "".join(f"_{_SIGNS[sign]}_" if sign in _SIGNS else sign for sign in name)
+    return re.sub(r"_+", "_", spelled).rstrip("_")
+
+
+def _word(name: str) -> str:
     word = re.sub(r"[^a-z0-9_]", "_", name.lower())
     return word if IDENTIFIER.fullmatch(word) and word not in RESERVED else f"_{word}"
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.errors import InputError
-from engine.project.classifiers import class_word
+from engine.project.classifiers import class_words
 from engine.project.schemas import modeline
 from engine.schema import NAME, RESERVED
 from engine.values import Refused, read_value
@@ -38,21 +38,22 @@ class Inferred:
     notes: tuple[str, ...]
 
 
-def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Inferred:
+def infer_project(name: str, table: pa.Table, label: str, *, data: str, given: str = "") -> Inferred:
     """Write project.yaml and an example rule file for `table`, whose column `label` is to be predicted.
 
-    `data` is the table's file as seen from the project's folder. Raises InputError where there is nothing to
-    learn from.
+    `data` is the table's file as seen from the project's folder, `given` the same as messages name it.
+    Raises InputError where there is nothing to learn from.
     """
+    given = given or data
     if label not in table.column_names:
-        raise InputError(f"no column '{label}' in {data}; {nearest(label, table.column_names)}")
+        raise InputError(f"no column '{label}' in {given}; {nearest(label, table.column_names)}")
     if table.num_rows == 0:
-        raise InputError(f"{data}: no rows")
+        raise InputError(f"{given}: no rows")
     table = table.slice(0, ROWS_LOOKED_AT)
     classes = _classes(table.column(label), label)
     identity, fields, notes = _columns(table, label)
     if not fields:
-        raise InputError(f"{data}: no column besides '{label}' can be a field")
+        raise InputError(f"{given}: no column besides '{label}' can be a field")
     target = re.sub(r"[^A-Za-z0-9_]", "_", label)
     target = target if NAME.fullmatch(target) and target not in RESERVED else "target"
     many = len(classes) > 2
@@ -66,7 +67,8 @@ def infer_project(name: str, table: pa.Table, label: str, *, data: str) -> Infer
             "of each class: merge such classes, or leave their rows and names out"
         )
     notes += _hints(label, classes, fields)
-    score = f"{target}.{class_word(str(classes[-1][0]))}" if many else target
+    words = class_words([str(value) for value, _ in classes])
+    score = f"{target}.{words[-1]}" if many else target
     lines = [
         modeline("project"),
         f"name: {_scalar(name)}",
@@ -124,7 +126,7 @@ def _hints(label: str, classes: list[tuple[Any, int]], fields: dict[str, str]) -
     """What to look at in a first project. Raises InputError for classes that no project can tell apart."""
     notes = []
     if len(classes) > 2:
-        _refuse_one_word([str(value) for value, _ in classes], label)
+        _refuse_one_word(classes, label)
         rarest = _scalar(classes[-1][0])
         notes.append(
             f"label '{label}': the policy rejects {rarest}, its rarest class, as an example: edit it"
@@ -155,15 +157,19 @@ def _classes(column: pa.ChunkedArray, label: str) -> list[tuple[Any, int]]:
     return found
 
 
-def _refuse_one_word(classes: list[str], label: str) -> None:
+def _refuse_one_word(classes: list[tuple[Any, int]], label: str) -> None:
     """Refuse classes whose scores would have one name. Raises InputError."""
-    words: dict[str, str] = {}
-    for name in classes:
-        other = words.setdefault(class_word(name), name)
-        if other != name:
+    names = [str(value) for value, _ in classes]
+    alike: dict[str, list[str]] = {}
+    for (name, count), word in zip(classes, class_words(names), strict=True):
+        alike.setdefault(word, []).append(f"'{name}' ({count:,})")
+    for word, told in alike.items():
+        if len(told) > 1:
+            listed = f"{', '.join(told[:-1])} and {told[-1]}"
             raise InputError(
-                f"label '{label}': the scores of its classes '{other}' and '{name}' would both be called "
-                f"'{class_word(name)}'; write one of the two otherwise in the table"
+                f"label '{label}': the scores of its classes {listed} would all be called '{word}'; where "
+                "they mean the same write them alike in the table, else give each a name that differs in "
+                "letters or digits"
             )
 
 

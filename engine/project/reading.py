@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embeddings.errors import SpecError
+from embeddings.errors import SpecError, SpecProblem
 from embeddings.spec import Spec
 from engine.project.classifiers import read_classifiers, read_labels, score_variables
 from engine.project.encoders import read_encoders
@@ -19,6 +19,7 @@ from engine.schema import Schema
 from rules.cel import Checker
 from rules.errors import CheckFailed, ExpressionProblems
 from rules.expression import CheckedExpression, Variable
+from rules.form import Path as Place
 from rules.policy import Policy
 from rules.reach import EVENT_TIME
 from rules.reader import Document
@@ -109,12 +110,22 @@ def _embedding(
     try:
         return Spec.from_mapping(settings, seen), encoders
     except SpecError as failed:
+        categories = [slot.name for slot in slots if slot.kind == "category"]
         for problem in failed.problems:
-            path = ("embedding", problem.key)
-            form.note(
-                path, f"{problem.key}: {problem.message}", problem.hint, key="unknown" in problem.message
-            )
+            path: Place = ("embedding", problem.key, *problem.place)
+            hint = problem.hint
+            if len(problem.place) == 2 and (name := _at(settings, problem)) in without and name in categories:
+                hint = f"'without' keeps '{name}' for the rules alone"
+            form.note(path, f"{problem.key}: {problem.message}", hint, key="unknown" in problem.message)
         return Spec(), {}
+
+
+def _at(settings: Mapping[str, Any], problem: SpecProblem) -> Any:
+    """What stands at the place of a problem."""
+    found = settings[problem.key]
+    for step in problem.place:
+        found = found[step]
+    return found
 
 
 def _policy(

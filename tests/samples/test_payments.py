@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from engine.cli import main
 from engine.errors import InputError
 from engine.project import load_project, read_lists, read_rules
 from engine.samples.payments import LABELS, compromised_terminals, generate, unlabelled, write_project
@@ -180,3 +182,17 @@ def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too few"):
         write_project(tmp_path / "small", rows=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rule_on_trial_can_be_enforced(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its mode changed and nothing else, as its description invites to."""
+    place = tmp_path / "payments"
+    shutil.copytree(project, place)
+    path = place / "rules" / "fraud.yaml"
+    path.write_text(path.read_text().replace("mode: shadow", "mode: enforce"))
+    assert main(["check", "--project", str(place)]) == 0
+    assert "swipe-abroad" not in "".join(
+        line for line in capsys.readouterr().err.splitlines() if "conflict" in line
+    )

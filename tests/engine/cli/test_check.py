@@ -47,6 +47,18 @@ def test_fields_without_a_reason_code_are_told_where_others_have_one(project: Pa
         assert "no-reason-code" not in run("check", project)[2]
 
 
+def test_the_folder_is_given_as_the_other_commands_take_it_too(project: Path, run: Run) -> None:
+    """By -p and --project; two different folders are refused."""
+    told = run("check", project)
+    assert told[0] == 0
+    assert run("check", "-p", project) == run("check", "--project", project) == told
+    assert run("check", project, "-p", project) == told
+    code, _, err = run("check", project, "-p", project / "rules")
+    assert code == 2
+    assert "two projects" in err
+    assert run("fit", "-p", project / "nowhere")[0] == 1
+
+
 def test_findings_stand_between_problems_in_file_order(project: Path, run: Run) -> None:
     """A failed test does not keep the rest from being said."""
     path = project / "rules" / "loans.yaml"

@@ -57,11 +57,29 @@ def test_a_moment_among_the_fields_gives_a_hint_at_a_split_by_time(run: Run, tmp
 
 
 def test_classes_whose_scores_would_have_one_name_are_refused(run: Run, tmp_path: Path) -> None:
-    """No folder is made that could not be checked."""
-    code, err = start(run, tmp_path, {**COLUMNS, "y": ["A b", "A-b", "c"] * (ROWS // 3)})
+    """All of them are named, with what to do; no folder is made that could not be checked."""
+    code, err = start(run, tmp_path, {**COLUMNS, "y": ["good", "bad", "Bad", "good", "bad", "BAD"] * 10})
     assert code == 1
-    assert "'A b' and 'A-b' would both be called 'a_b'" in err
+    assert "its classes 'bad' (20), 'Bad' (10) and 'BAD' (10) would all be called 'bad'" in err
+    assert "where they mean the same write them alike in the table" in err
     assert not (tmp_path / "made").exists()
+
+
+def test_classes_that_differ_in_signs_have_scores_of_their_own(run: Run, tmp_path: Path) -> None:
+    """The policy and the example rule speak of one that the project knows."""
+    code, _ = start(run, tmp_path, {**COLUMNS, "y": (["A"] * 3 + ["A+"] * 2 + ["A-"]) * (ROWS // 6)})
+    assert code == 0
+    assert load_project(tmp_path / "made").classifiers["y"].scores == ("y.a", "y.a_plus", "y.a_minus")
+    assert "scores.y.a_minus >= 0.8" in (tmp_path / "made" / "project.yaml").read_text()
+    assert run("check", tmp_path / "made")[0] == 0
+
+
+def test_a_file_is_named_as_it_was_given(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table(COLUMNS), "rows.parquet")
+    code, _, err = run("init", "made", "--data", "rows.parquet", "--label", "z")
+    assert code == 1
+    assert "no column 'z' in rows.parquet; " in err
 
 
 def test_the_class_that_a_first_policy_rejects_is_said(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -73,3 +74,23 @@ def test_an_outcome_that_there_is_not_is_refused() -> None:
         decide_table(explained_runtime(), ROWS, reasons_for=["declin"], now=NOW)
     with pytest.raises(InputError, match="keeps no reference rows"):
         decide_table(runtime(), ROWS, reasons_for=["decline"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ("review", "got 'review'; as ['"),
+        (5, "got 5; "),
+        (None, "got nothing; "),
+        ([None], "got nothing in it; "),
+        (["review", 3], "got 3 in it; "),
+        ({"review": 1}, "got keys and values; "),
+    ],
+)
+def test_what_is_no_list_of_outcomes_is_refused(given: Any, got: str) -> None:
+    """Of a table and of a file, before a row is read."""
+    with pytest.raises(InputError) as told:
+        decide_table(explained_runtime(), ROWS, reasons_for=given, now=NOW)
+    assert str(told.value).startswith(f"reasons_for is a list of outcomes, {got}")
+    with pytest.raises(InputError, match="reasons_for is a list of outcomes"):
+        score_file(explained_runtime(), Path("in.csv"), Path("out.csv"), reasons_for=given, now=NOW)

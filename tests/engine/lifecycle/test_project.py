@@ -124,7 +124,7 @@ def test_the_name_of_a_project_is_its_folder_if_it_has_no_other() -> None:
         ("data: {", "data: {references: -1, ", "19:20: 'references' must be a whole number"),
         ("column: status", "column: age", "9:8: 'age' is a label and a field"),
         ("[A+, B, C]", "[A, B]", "10:35: at least three classes are needed"),
-        ("[A+, B, C]", "[A+, A-, C]", "14:3: two classes of 'grade' give one score"),
+        ("[A+, B, C]", "[A, a, C]", "14:3: two classes of 'grade' give one score"),
         ("positive: late", "positiv: late", "9:25: unknown key 'positiv'"),
         ("width: 16", "width: 1", "11:20: width: 1 is out of range"),
         ("epochs: 3", "epoch: 3", "11:24: epoch: unknown setting"),

@@ -111,3 +111,28 @@ def test_a_pair_of_a_field_that_is_no_category_is_told_with_its_line(tmp_path: P
         with pytest.raises(CheckFailed, match=hint) as told:
             load_project(root)
         assert "project.yaml:8:" in str(told.value)
+
+
+def test_each_pair_that_is_wrong_is_told_at_its_place(tmp_path: Path) -> None:
+    """With what is wrong with that one; a field kept from the model is no mistyped one."""
+    written = ", without: [card], pairs: [[shop, card], [shop, shp], [shop, shop], [shop], 3]"
+    root = project_in(tmp_path / "p", written)
+    line = next(one for one in (root / "project.yaml").read_text().splitlines() if "pairs" in one)
+    with pytest.raises(CheckFailed) as told:
+        load_project(root)
+    said = {(one.line, one.column): (one.message, one.hint) for one in told.value.problems}
+    starts = (line.index("card], [") + 1, line.index("shp") + 1, line.index("shop, shop") + 7,
+              line.index("[shop]") + 1, line.index("3]", line.index("[shop]")) + 1)  # fmt: skip
+    assert said == {
+        (8, starts[0]): (
+            "pairs: 'card' is no category that the embedding reads",
+            "'without' keeps 'card' for the rules alone",
+        ),
+        (8, starts[1]): ("pairs: 'shp' is no category that the embedding reads", "did you mean 'shop'?"),
+        (8, starts[2]): (
+            "pairs: 'shop' is named twice: a pair is of two",
+            "name another category beside it",
+        ),
+        (8, starts[3]): ("pairs: got ['shop']", "give names of two categories, as [country, device]"),
+        (8, starts[4]): ("pairs: got 3", "give names of two categories, as [country, device]"),
+    }
