@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.experiments.cache import CACHE, Cache
@@ -69,7 +69,7 @@ def _check_variants(sweep: Sweep, shop: Workshop, prepared: Prepared, variants: 
 
     It is told at its place in the sweep: a variant's files are nowhere to look into.
     """
-    problems: list[Problem] = []
+    alike: dict[tuple[Any, ...], list[Problem]] = {}
     for variant in variants:
         try:
             shop.checked(variant)
@@ -77,18 +77,28 @@ def _check_variants(sweep: Sweep, shop: Workshop, prepared: Prepared, variants: 
             if not variant.changes:
                 raise
             place = variant.place_of("rules")
-            problems += [
-                sweep.document.problem(place, f"{variant.name}: {one.message}", one.hint)
-                for one in failed.problems
-            ]
+            for one in failed.problems:
+                told = sweep.document.problem(place, f"{variant.name}: {one.message}", one.hint)
+                alike.setdefault((place, one.message, one.hint), []).append(told)
         try:
             same_rows(prepared, shop.prepared(variant.project), variant.name)
         except InputError as error:
             if not variant.changes:
                 raise
-            problems.append(wrong_with(sweep, variant, error, "fields"))
-    if problems:
-        raise CheckFailed(problems)
+            told = wrong_with(sweep, variant, error, "fields")
+            same = told.message.replace(f"'{variant.name}'", "", 1)
+            alike.setdefault((told.line, told.column, same), []).append(told)
+    if alike:
+        raise CheckFailed(_once(same) for same in alike.values())
+
+
+def _once(alike: Sequence[Problem]) -> Problem:
+    """A problem that several variants have, told of the first of them, with how many more there are."""
+    first, *more = alike
+    if not more:
+        return first
+    others = f"{len(more):,} other variant{'s' if len(more) > 1 else ''}"
+    return replace(first, message=f"{first.message} (and so in {others})")
 
 
 def _nobody(_: str, __: float, ___: Sequence[Standing]) -> None:

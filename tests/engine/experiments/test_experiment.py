@@ -273,6 +273,26 @@ def test_a_rule_that_does_not_check_is_told_in_the_sweep(tmp_path: Path) -> None
     assert not (tmp_path / "experiments").exists()
 
 
+def test_what_is_wrong_with_several_variants_is_told_once(tmp_path: Path) -> None:
+    """Of the first of them, with how many more: a rule, and rows that are refused, with each threshold."""
+    sweep = """\
+vary:
+  policy.0.when: [scores.lost >= 0.7, scores.lost >= 0.8, scores.lost >= 0.9]
+  rules.far-countries.when: [country == 1]
+  fields.stops.min: [5]
+"""
+    with pytest.raises(CheckFailed) as failed:
+        run(write_sweep(tmp_path, sweep))
+    rule, rows = failed.value.problems
+    assert (rule.line, rows.line) == (3, 4)
+    assert rule.message.startswith("policy.0.when … 0.7, far-countries.when country == 1, min 5: ")
+    assert rule.message.endswith(" (and so in 2 other variants)")
+    assert rows.message.startswith(
+        "variant 'policy.0.when … 0.7, far-countries.when country == 1, min 5' reads "
+    )
+    assert rows.message.endswith(" (and so in 2 other variants)")
+
+
 def test_a_measure_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
     """The project says no value."""
     text = QUICK[: QUICK.index("  value:")]
