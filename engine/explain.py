@@ -56,6 +56,7 @@ def explain_record(runtime: Runtime, record: Mapping[str, Any], *, now: datetime
         unexplained=unexplained,
         decided_on=tuple(dict.fromkeys(_decided_on(runtime, decision, row))),
         reason_codes=runtime.reasons,
+        mildest=decision.outcome == runtime.outcomes[0],
     )
 
 

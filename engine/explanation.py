@@ -49,7 +49,8 @@ class Explanation:
 
     `proposed_by` is the policy's row that proposed. `contributions` say of each score which fields moved it;
     where there are none, `unexplained` says why. `decided_on` are the scores that the deciding rule, or the
-    policy, looked at. `fired`, `shadow`, `suppressed` and `unknown` are rules, as in the decision.
+    policy, looked at. `fired`, `shadow`, `suppressed` and `unknown` are rules, as in the decision. `mildest`
+    says whether no milder outcome could have been.
     """
 
     decision: Decision
@@ -63,6 +64,7 @@ class Explanation:
     unexplained: str
     decided_on: tuple[str, ...]
     reason_codes: Mapping[str, ReasonCodes]
+    mildest: bool
 
     def adverse_reasons(self, n: int = PRINCIPAL, *, score: str | None = None) -> tuple[AdverseReason, ...]:
         """Give the principal reasons against the record, at most `n`, the strongest first.
@@ -125,7 +127,7 @@ class Explanation:
         for word in COUNTED:
             for rule in getattr(self, word):
                 lines += _told(word, rule)
-        if reasons := self.adverse_reasons():
+        if not self.mildest and (reasons := self.adverse_reasons()):
             lines.append(f"  most against it: {', '.join(map(_reason, reasons))}")
         return "\n".join([*lines, f"  bundle {decision.bundle}"])
 

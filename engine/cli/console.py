@@ -8,11 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import ProgressColumn
 
 Progress = Callable[[str, float | None], None]
 MOST_LINES = 60
 SECONDS_A_LINE = 30.0
+BESIDE = 42  # columns of a bar's line beside what runs: a short bar, the share, the times
 _COLOURS = {"red": "31", "green": "32", "cyan": "36"}
 
 
@@ -83,12 +89,9 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
         yield in_lines(title)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    times = (TimeElapsedColumn(), TextColumn("left, about"), TimeRemainingColumn())
-    with Bar(*columns, *times, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*bar_columns(console := Console(stderr=True)), console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
 
         def tell(message: str, share: float | None) -> None:
@@ -97,6 +100,39 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Progress]:
             )
 
         yield tell
+
+
+def bar_columns(console: Console) -> tuple[ProgressColumn, ...]:
+    """What a bar shows in one line: what runs, how far, and the time; the bar itself yields first."""
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    from engine.cli.watching import shortened
+
+    class What(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(shortened(task.description, max(1, console.width - BESIDE)))
+
+    class Times(ProgressColumn):
+        max_refresh = 0.5  # seconds; an estimate is not to flicker
+
+        def render(self, task: Task) -> Text:
+            return Text(times_told(task.elapsed, None if task.finished else task.time_remaining))
+
+    whole = Column(no_wrap=True)
+    share = TextColumn("{task.percentage:>3.0f} %", table_column=whole.copy())
+    return What(whole.copy()), BarColumn(), share, Times(whole.copy())
+
+
+def times_told(elapsed_seconds: float | None, left_seconds: float | None) -> str:
+    """The time since the start, and what is left where that is known.
+
+    >>> times_told(12.3, 30.0), times_told(3.0, None)
+    ('0:00:12, left about 0:00:30', '0:00:03')
+    """
+    since = str(timedelta(seconds=int(elapsed_seconds or 0)))
+    return since if left_seconds is None else f"{since}, left about {timedelta(seconds=int(left_seconds))}"
 
 
 def in_lines(title: str, clock: Callable[[], float] = time.monotonic) -> Progress:

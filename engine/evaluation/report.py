@@ -5,7 +5,7 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 WAYS = {"model": "model alone", "filters": "filters alone", "together": "together"}
@@ -16,6 +16,7 @@ SETTINGS = {
     "directions": "how many dimensions the embedding is brought down to",
     "references": "how many training rows are remembered",
 }
+COLUMNS = 80  # of a terminal
 ROWS_SHOWN = 20  # of one decision table; evaluation.json has all that did something
 
 
@@ -24,12 +25,14 @@ class Table:
     """A title, a header and rows, every cell text; the first column is text, the others are figures.
 
     legend: lines below it, of words that the reader need not know.
+    splits: columns that a terminal has no room for stand in a table of their own below.
     """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     legend: tuple[str, ...] = ()
+    splits: bool = False
 
 
 def tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
@@ -156,17 +159,14 @@ def _classifiers(evaluation: Mapping[str, Any]) -> Table:
     ]
     if any("auc_by_class" in one for one in evaluation.get("classifiers", {}).values()):
         legend.append("AUC of several classes: the mean over them of one against the rest")
-    laid = Table("scores", header, rows, tuple(legend))
     # A bundle of rules that were edited live has no report of its fit.
     known = fitted or any("calibration" in one for one in evaluation.get("classifiers", {}).values())
-    return laid if known else _without(laid, "calibrated by")
-
-
-def _without(table: Table, name: str) -> Table:
-    """A table without one of its columns."""
-    place = table.header.index(name)
-    header, *rows = ((*row[:place], *row[place + 1 :]) for row in (table.header, *table.rows))
-    return replace(table, header=header, rows=tuple(rows))
+    names, *measures = (
+        (name, *(row[place] for row in rows))
+        for place, name in enumerate(header)
+        if known or name != "calibrated by"
+    )
+    return Table("scores", names, tuple(measures if rows else ()), tuple(legend), splits=True)
 
 
 def _calibration(fitted: Mapping[str, Any] | None) -> str:
@@ -234,9 +234,22 @@ def _candidates(evaluation: Mapping[str, Any]) -> Table:
 def _text(table: Table) -> str:
     cells = [table.header, *table.rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(table.header))]
-    lines = [_line(row, widths) for row in cells]
-    rule = "  ".join("─" * width for width in widths)
-    return "\n".join([table.title, lines[0], rule, *lines[1:], *table.legend])
+    lines = [table.title]
+    for places in _blocks(widths) if table.splits else [list(range(len(widths)))]:
+        wide = [widths[place] for place in places]
+        header, *rest = (_line([row[place] for place in places], wide) for row in cells)
+        lines += [*([""] if len(lines) > 1 else []), header, "  ".join("─" * width for width in wide), *rest]
+    return "\n".join([*lines, *table.legend])
+
+
+def _blocks(widths: Sequence[int]) -> list[list[int]]:
+    """The columns of tables that fit a terminal, each with the first column and at least one other."""
+    blocks: list[list[int]] = []
+    for place in range(1, len(widths)):
+        wide = sum(widths[one] + 2 for one in blocks[-1]) + widths[place] if blocks else COLUMNS + 1
+        blocks = blocks if wide <= COLUMNS else [*blocks, [0]]
+        blocks[-1].append(place)
+    return blocks
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -68,8 +68,10 @@ def test_show_tells_the_calibration_of_what_is_served(fitted: Path, run: Run) ->
     assert 0.0 < error < 0.5
     assert 0.0 < shown["classifiers"]["risk"]["perfect_calibration_error"] < 0.2
     out = run("show", "--project", fitted)[1]
-    row = next(line for line in out.splitlines() if line.startswith("risk") and f"{error:.4f}" in line)
-    assert any(word in row for word in ("nothing", "slope", "sigmoid", "steps"))
+    lines = [line.split() for line in out.splitlines()]
+    assert ["calibration", "error", f"{error:.4f}"] in lines
+    (calibrated,) = (line for line in lines if line[:2] == ["calibrated", "by"])
+    assert calibrated[2] in ("nothing", "slope", "sigmoid") or calibrated[3] == "steps"
     assert "calibration error: how far what was said is from what came true" in out
     assert "parity: how far the graph's probabilities" in out
 

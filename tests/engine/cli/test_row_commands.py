@@ -160,7 +160,7 @@ def test_explain_reads_a_record_from_a_file(fitted: Path, tmp_path: Path, run: R
         (["promote", "nobody"], 1, "no name 'nobody'"),
         (["promote", "latest", "--as", "Über"], 1, "cannot be a name"),
         (["diff", "latest"], 2, "Missing argument 'B'"),
-        (["fit", "--project"], 2, "No such option"),
+        (["fit", "--bundle"], 2, "No such option"),
         (["nonsense"], 2, "No such command 'nonsense'"),
     ],
 )

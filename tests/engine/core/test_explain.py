@@ -85,3 +85,15 @@ def test_a_rule_without_effect_tells_what_kept_it() -> None:
     because = {rule.id: rule.because for rule in explained(country=None, channel="shop").shadow}
     assert because["part"] == "not in its rollout of 50 % by country"
     assert because.get("trial", "on trial") == "on trial"
+
+
+def test_the_text_holds_nothing_against_a_record_of_the_mildest_outcome() -> None:
+    """Not the rule that let it through either; of every other outcome it says what counted most."""
+    outcomes = set()
+    for record in table(80).to_pylist():
+        explanation = explain_record(runtime(), record, now=NOW)
+        outcomes.add(explanation.decision.outcome)
+        told = "most against it" in explanation.text()
+        mild = explanation.decision.outcome == runtime().outcomes[0]
+        assert told == (not mild and bool(explanation.adverse_reasons()))
+    assert len(outcomes) > 1

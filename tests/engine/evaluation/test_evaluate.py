@@ -179,3 +179,17 @@ def test_the_report_shows_three_columns_side_by_side() -> None:
     assert "175 rows, test rows" in text
     assert "many-stops-on-trial (shadow)" in text
     assert "chosen" in text
+
+
+@pytest.mark.parametrize("many", [1, 3, 7])
+def test_the_scores_of_any_number_of_classifiers_fit_a_terminal(many: int) -> None:
+    """A line for each measure; classifiers that have no room go below, none twice and none left out."""
+    kept = fitted()[1].json("evaluation.json")
+    (one, *_) = kept["classifiers"].values()
+    names = [f"classifier_{number}" for number in range(many)]
+    text = render(kept | {"classifiers": dict.fromkeys(names, one)})
+    part = text.split("\nscores\n")[1].split("\n\nrules\n")[0].split("\n")
+    assert max(map(len, part[:-2])) <= 80
+    headers = [line.split()[1:] for line in part if line.startswith("classifier ")]
+    assert [name for header in headers for name in header] == names
+    assert sum(line.startswith("accuracy ") for line in part) == len(headers)
