@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -61,9 +62,12 @@ def command(
     train = labelled_table(project, project.data.train, "train", quiet=as_json)
     test = labelled_table(project, project.data.test, "test", quiet=as_json) if project.data.test else None
 
+    told: list[str] = []
+
     def note(text: str) -> None:
+        told.append(text)
         if not as_json:
-            complain(f"note: {text}")
+            complain(_wrapped(f"note: {text}", sys.stderr))
 
     with goes_on(), watching(read.measure, quiet=as_json) as watch:
         outcome = run_experiment(read, project, train, test, watch, note)
@@ -75,7 +79,7 @@ def command(
     path = write_board(board, folder)
     if as_json:
         return say_json(board)
-    return _print(board, path)
+    return _print(board, path, told)
 
 
 def _test(outcome: Outcome) -> tuple[dict[str, Any], Any]:
@@ -94,20 +98,26 @@ def _test(outcome: Outcome) -> tuple[dict[str, Any], Any]:
     return evaluated, record_look(registry, rows=rows, bundle=bundle.digest, by="experiment", now=now)
 
 
-def _print(board: dict[str, Any], path: Path) -> None:
+def _print(board: dict[str, Any], path: Path, told: Sequence[str]) -> None:
+    """Print a leaderboard that is kept at `path`; notes that were `told` before it ran are not repeated."""
     from engine.cli.console import complain, heading, say, say_table
     from engine.experiments.board import as_yaml
 
+    def tell(text: str) -> None:
+        say(_wrapped(text, sys.stdout))
+
     measure, spent = board["measure"], board["spent"]
-    say(
+    tell(
         f"{board['experiment']}: {len(board['variants']):,} variants by {measure} ({board['better']} is "
         f"better) on {board['rows']['validation']:,} validation rows"
     )
     for known_of in board["notes"]:
-        complain(f"note: {known_of}")
+        if known_of not in told:
+            complain(_wrapped(f"note: {known_of}", sys.stderr))
     heading("Leaderboard")
-    rows = [_row(at, one) for at, one in enumerate(board["variants"], 1)]
-    columns = ("", "variant", f"{measure} (95 %)", *reversed(LESS), "")
+    places = {one["name"]: at for at, one in enumerate(board["variants"], 1)}
+    rows = [_row(one, places) for one in board["variants"]]
+    columns = ("no.", "variant", f"{measure} (95 %)", *reversed(LESS), "")
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown = rows if width is None else rows[:MOST_ROWS]
     say_table(*_fitting(columns, shown, width))
@@ -115,25 +125,25 @@ def _print(board: dict[str, Any], path: Path) -> None:
         say(f"and {len(rows) - len(shown):,} more")
     heading("Spent")
     seeds = max(one.get("seeds", 1) for one in board["variants"])
-    say(
+    tell(
         f"{spent['evaluations']:.2f} of {spent['of']:.0f} full evaluations ({spent['share']:.1%})"
         f"{f', each with {seeds} seeds' if seeds > 1 else ''}, "
         f"{spent['seconds']:.1f} s; rows embedded anew: {spent['re_embedded_rows']:,}"
     )
     kept = spent["cache"]
-    say(
+    tell(
         f"what is kept to save time: {kept['path']}, {kept['bytes'] / 2**20:,.1f} MiB of at most "
         f"{kept['most_bytes'] / 2**30:g} GiB; delete it at any time"
     )
     if (race := board["race"]) is not None and len(race["rungs"]) > 1:
-        say(
+        tell(
             f"risk of having dropped a variant better by more than {race['tolerance']:.4f}: "
             f"{race['risk_taken']:.1%} (of {race['risk']:.1%} allowed)"
         )
         forced = sum(len(one["dropped_for_the_budget"]) for one in race["rungs"])
         if forced:
             risk = max(one["risk_of_the_budget"] for one in race["rungs"])
-            say(
+            tell(
                 f"{forced} variants were dropped for the budget and not on evidence "
                 f"(the risk of that, at one rung: {risk:.1%})"
             )
@@ -143,13 +153,22 @@ def _print(board: dict[str, Any], path: Path) -> None:
     for key, value in winner["settings"].items():
         say(f"  {key}: {as_yaml(value)}")
     if (left := [one for one in board["variants"] if one["rung"] == 0]) and len(left) == len(rows) - 1:
-        say("nothing competed with it: the budget let no other variant run")
+        tell("nothing competed with it: the budget let no other variant run")
     best = next((one for one in board["variants"] if one.get("best")), None)
     if best is not None and not best["winner"]:
-        say(f"the simplest within one standard error of the best, {best['name']}")
+        tell(f"the simplest within one standard error of the best, {best['name']}")
     for line in _tested(board):
-        say(line)
-    say(f"'tandem fit --from {board['experiment']}' fits it; {path} has all figures")
+        tell(line)
+    say(f"'tandem fit --from {board['experiment']}' fits it")
+    say(f"{path} has all figures")
+
+
+def _wrapped(text: str, stream: TextIO) -> str:
+    """A text in lines that a terminal has room for; elsewhere, as in a file, in one."""
+    if not stream.isatty():
+        return text
+    width = max(NARROWEST_NAME, get_terminal_size().columns)
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _fitting(
@@ -176,11 +195,13 @@ def _fitting(
     return [columns[at] for at in left], cut
 
 
-def _row(place: int, one: dict[str, Any]) -> tuple[Any, ...]:
-    mark = "winner" if one["winner"] else "best" if one.get("best") else one["fate"]
+def _row(one: dict[str, Any], places: Mapping[str, int]) -> tuple[Any, ...]:
+    """A variant's row of the leaderboard; `places` are the rows' numbers, by the variant's name."""
+    name, place = one["name"], places[one["name"]]
+    marks = ["winner"] if one["winner"] else ["best"] if one.get("best") else []
     if one.get("decides_as"):
-        mark += f", decides as '{one['decides_as']}'"
-    name = one["name"]
+        marks.append(f"decides as no. {places[one['decides_as']]}")
+    mark = ", ".join(marks) or one["fate"]
     if "quality" not in one:
         return place, name, "–", "–", "–", None, "–", None, None, mark
     quality = f"{one['quality']:.4f} ± {one['interval'][1] - one['quality']:.4f}"

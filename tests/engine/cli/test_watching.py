@@ -71,15 +71,15 @@ def test_a_shortened_name_fits_and_a_short_one_stays(name: str, width: int) -> N
         assert shortened(name, width) == name
 
 
-def test_on_a_terminal_no_line_is_broken(project: Path) -> None:
-    """Of sixty columns: the table as it runs, and the leaderboard without the columns that have no room."""
-    (project / "sweep.yaml").write_text(
-        'vary: {policy.0.when: ["scores.risk >= 0.6 && scores.risk < 0.99999999"]}\nrace: false\n'
-    )
+def on_a_terminal(project: Path, columns: int, sweep: str) -> str:
+    """What `tandem experiment` shows on a terminal of so many columns, run in the project's folder."""
+    (project / "sweep.yaml").write_text(sweep)
     ours, theirs = pty.openpty()
-    sized = ["sh", "-c", f"stty cols 60 rows 20; exec {TANDEM} experiment {project / 'sweep.yaml'}"]
+    sized = ["sh", "-c", f"stty cols {columns} rows 20; exec {TANDEM} experiment sweep.yaml"]
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    running = subprocess.Popen(sized, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    running = subprocess.Popen(
+        sized, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=project
+    )
     os.close(theirs)
     said = b""
     while True:
@@ -90,9 +90,34 @@ def test_on_a_terminal_no_line_is_broken(project: Path) -> None:
         said += came
     os.close(ours)
     assert running.wait(60) == 0
-    text = said.decode()
+    return said.decode()
+
+
+def test_on_a_terminal_no_line_is_broken(project: Path) -> None:
+    """Of sixty columns: the table as it runs, and the leaderboard without the columns that have no room."""
+    sweep = 'vary: {policy.0.when: ["scores.risk >= 0.6 && scores.risk < 0.99999999"]}\nrace: false\n'
+    text = on_a_terminal(project, 60, sweep)
     assert "2 variants: 2 in the race, 0 dropped" in text
-    board = text[text.index("Leaderboard") : text.index("Spent")].splitlines()
-    rows = [line for line in board if "±" in line]
-    assert len(rows) == 2
-    assert all(cell_len(line) <= 60 for line in rows)
+    assert text.count("note: sweep.yaml:1:8: ") == 1
+    board = [line for line in text[text.index("Leaderboard") :].splitlines() if "\x1b" not in line]
+    assert sum("±" in line for line in board) == 2
+    assert "validation rows" in text
+    assert max(map(cell_len, board)) <= 60
+
+
+def test_what_became_of_a_variant_is_whole_on_a_terminal(project: Path) -> None:
+    """Of eighty columns, with long names and two seeds: which variant it decides as, by its number."""
+    written = project / "project.yaml"
+    written.write_text(written.read_text().replace("epochs: 3", "epochs: 1, learning_rate: 0.000001"))
+    sweep = """\
+race: false
+seeds: [1, 2]
+variants:
+  - {name: a width that is of no consequence for what the fields alone say, set: {embedding.width: 4}}
+"""
+    text = on_a_terminal(project, 80, sweep)
+    board = text[text.index("Leaderboard") :].splitlines()
+    rows = {line.split()[0]: line for line in board if "±" in line}
+    assert rows["1"].endswith("winner")
+    assert rows["2"].endswith("decides as no. 1")
+    assert max(cell_len(line) for line in board if "\x1b" not in line) <= 80
