@@ -38,15 +38,16 @@ def command(
     table = read_table(Path(source), folder, quiet=as_json)
     bundle = find_bundle(ref, project)
     rows = fingerprint(table)
+    fitted_on = rows == (bundle.lineage.get("data") or {}).get("train")
     evaluation = evaluate(
         Runtime.open(bundle),
         project_of(bundle),
         table,
         source=source,
         folder=folder,
-        fitted_on=bundle.parts.get(SEEN),
+        fitted_on=None if fitted_on else bundle.parts.get(SEEN),
     ).to_json()
-    if rows == (bundle.lineage.get("data") or {}).get("train"):
+    if fitted_on:
         told = f"the bundle was fitted on rows of {source}; figures on them flatter it"
         evaluation["warnings"].insert(0, told)
     kept = bundle.json("evaluation.json") if "evaluation.json" in bundle.parts else {}

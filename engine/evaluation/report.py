@@ -66,7 +66,9 @@ def calibrations(evaluation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def _left_out(counts: Mapping[str, Any], where: str) -> list[str]:
     found = []
     if counts.get("rejected"):
-        worst = "; ".join(f"{text} ({count})" for text, count in list(counts.get("problems", {}).items())[:3])
+        worst = "; ".join(
+            f"{text} ({count:,})" for text, count in list(counts.get("problems", {}).items())[:3]
+        )
         found.append(f"{where}{counts['rejected']:,} rows did not fit the schema and are left out: {worst}")
     if counts.get("unlabelled"):
         found.append(f"{where}{counts['unlabelled']:,} rows have no label and are left out")

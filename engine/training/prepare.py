@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.training.leaks import telling_fields
 from engine.training.odd import odd_fields, odd_order
 from engine.training.odd_split import odd_groups, odd_times, odd_weights
-from engine.training.repeats import row_hashes, warnings_of, warnings_of_file
+from engine.training.repeats import Side, note, row_hashes
 from engine.training.reuse import fingerprint, library_versions
 from engine.training.rows import Labelled, read_labelled
 from engine.training.split import Parts, bounded, split_rows
@@ -28,7 +28,7 @@ class Prepared:
     """What a project learns from, read and shared out: `held_out` are the rows of a test table of its own.
 
     data: fingerprints of the tables. versions: of the libraries that shape a model. hashes: of the rows,
-    `(n,)` uint64.
+    `(n,)` uint64. doubts: what makes figures on the judged rows doubtful, one sentence each.
     """
 
     rows: Labelled
@@ -37,6 +37,7 @@ class Prepared:
     data: Mapping[str, str]
     versions: Mapping[str, str]
     hashes: np.ndarray
+    doubts: tuple[str, ...] = ()
 
     @property
     def validation(self) -> Labelled:
@@ -46,6 +47,10 @@ class Prepared:
         """The rows that an evaluation is of, and what they are called; validation rows where the project
         holds no others out.
         """
+        judged, which = self._held_out()
+        return replace(judged, warnings=(*judged.warnings, *self.doubts)), which
+
+    def _held_out(self) -> tuple[Labelled, str]:
         if self.held_out is not None:
             return self.held_out, "rows of the test file"
         if len(self.parts.test):
@@ -70,14 +75,30 @@ def prepare(project: Project, train: pa.Table, test: pa.Table | None = None) -> 
         )
     rows, parts = _rows(project, train, source, test=test is None)
     hashes = row_hashes(rows.table)
-    repeats = warnings_of(hashes, parts.train, {"validation": parts.validation, "test": parts.test})
-    rows = replace(rows, warnings=(*rows.warnings, *repeats))
-    prepared = Prepared(rows, parts, None, data, library_versions(), hashes)
+    leaks = telling_fields(project, rows, parts.train)
+    learned = _side(rows, hashes, parts.train)
+    hint = "group by a column that they share" if project.split.by == "group" else "split by group"
+    validation = note(learned, _side(rows, hashes, parts.validation), "validation", hint)
+    prepared = Prepared(rows, parts, None, data, library_versions(), hashes, leaks)
+    if test is None and not len(parts.test):
+        return replace(prepared, doubts=_told(*leaks, validation))
+    prepared = replace(prepared, rows=replace(rows, warnings=_told(*rows.warnings, validation)))
     if test is None:
-        return prepared
+        again = note(learned, _side(rows, hashes, parts.test), "test", hint)
+        return replace(prepared, doubts=_told(*leaks, again))
     held_out = read_labelled(project, test, _name(project.data.test, "the test table"))
-    repeats = warnings_of_file(prepared.seen(), row_hashes(held_out.table))
-    return replace(prepared, held_out=replace(held_out, warnings=(*held_out.warnings, *repeats)))
+    judged = _side(held_out, row_hashes(held_out.table), np.arange(held_out.rows))
+    learned = _side(rows, hashes, np.sort(np.concatenate([parts.train, parts.validation])))
+    again = note(learned, judged, "data.test", "take them out of one of the two files")
+    return replace(prepared, held_out=held_out, doubts=_told(*leaks, again))
+
+
+def _side(rows: Labelled, hashes: np.ndarray, numbers: np.ndarray) -> Side:
+    return Side(rows.table, rows.codes, hashes, numbers)
+
+
+def _told(*notes: str) -> tuple[str, ...]:
+    return tuple(one for one in notes if one)
 
 
 def _name(path: object, otherwise: str) -> str:
@@ -112,7 +133,6 @@ def _rows(project: Project, table: pa.Table, source: str, *, test: bool) -> tupl
         *rows.warnings,
         *_left_out(parts, learned),
         *odd_fields(project, rows, learned),
-        *telling_fields(project, rows, learned.train),
         *odd_order(project, rows, learned),
         *odd_times(project, rows, parts),
         *odd_groups(project, table),

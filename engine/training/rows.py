@@ -190,9 +190,9 @@ class _Reading:
         assert self._first is not None  # noqa: S101 — asked for only where rows were refused
         row, found = self._first
         told = self.problems.most_common(PROBLEMS_SHOWN)
-        worst = "; ".join(f"{text} ({count} rows)" for text, count in told)
+        worst = "; ".join(f"{text} ({count:,} rows)" for text, count in told)
         return (
-            f"{source}: {self.rejected} of {rows} rows do not fit the schema: {worst}. "
+            f"{source}: {self.rejected:,} of {rows:,} rows do not fit the schema: {worst}. "
             f"The first is row {row}: {'; '.join(map(str, found))}. "
             "Mend the fields in project.yaml, or the file"
         )
@@ -251,6 +251,6 @@ def _warnings(
     for label in labels.values():
         found += label_notes(label, table)
         absent = table.column(label.column).null_count
-        if absent:
-            found.append(f"label '{label.name}': missing in {absent} of {table.num_rows} rows")
+        if absent and len(labels) > 1:  # the rows without an only label are counted as left out
+            found.append(f"label '{label.name}': missing in {absent:,} of {table.num_rows:,} rows")
     return tuple(found)

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from engine.errors import BundleError
 from engine.manifest import SEEN, read_json
-from engine.training.repeats import row_hashes
+from engine.training.repeats import Side, by_chance, many, repeated, row_hashes
 from engine.training.reuse import canonical_json
 
 MOST = 16_384
+LOOKED_AT = 20_000  # rows met again, of which it is asked whether chance made them
 WHOLE = np.iinfo(np.uint64).max
 _FORM = 1
 
@@ -32,20 +33,20 @@ class Seen:
     bound: int
 
     def warning(self, judged: np.ndarray) -> str:
-        """Say how many of the rows judged were among those fitted on; empty where none was.
+        """Say how many of the rows judged were among those fitted on; empty where few were.
 
         `judged` are hashes of rows. Where not all hashes were kept, the number is an estimate.
         """
         looked = judged[judged <= np.uint64(self.bound)]
-        met = int(np.isin(looked, self.hashes).sum())
-        if not met:
+        met = int(repeated(self.hashes, looked).sum())
+        if not many(met, len(looked)):
             return ""
         count = f"{met:,}"
         if len(looked) < len(judged):
             count = f"about {round(met / len(looked) * len(judged)):,}"
         return (
-            f"{count} of {len(judged):,} rows equal in every field a row that the bundle was fitted on, so "
-            "that figures on them flatter"
+            f"{count} of {len(judged):,} rows equal in every field a row that the bundle was fitted on; "
+            "where they are the same rows, figures on them flatter"
         )
 
 
@@ -71,8 +72,24 @@ def read_seen(data: bytes) -> Seen | None:
 def seen_before(data: bytes, table: pa.Table) -> tuple[str, ...]:
     """Say of a table of fields how many of its rows a bundle was fitted on; `data` is the bundle's part."""
     seen = read_seen(data)
-    told = seen.warning(row_hashes(table)) if seen else ""
-    return (told,) if told else ()
+    if seen is None:
+        return ()
+    hashes = row_hashes(table)
+    told = seen.warning(hashes)
+    return (told,) if told and not _common(seen, table, hashes) else ()
+
+
+def _common(seen: Seen, table: pa.Table, hashes: np.ndarray) -> bool:
+    """Whether all but a few of the rows are met again because their values are common in the table itself."""
+    met = np.flatnonzero(repeated(seen.hashes, hashes))
+    looked = met[:: max(1, len(met) // LOOKED_AT)]
+    whole = Side(table, {}, hashes, np.arange(len(hashes)))
+    share = max(seen.bound / int(WHOLE), 1e-9)
+    fitted = max(
+        len(seen.hashes) / share, len(hashes)
+    )  # where many rows are equal, few hashes are of many rows
+    odd = ~by_chance(whole, looked, whole, fitted)
+    return not many(round(float(odd.mean()) * len(met)), round(share * len(hashes)))
 
 
 def _read(content: dict[str, Any]) -> Seen:

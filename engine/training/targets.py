@@ -80,8 +80,8 @@ def label_weights(label: Label, table: pa.Table, codes: np.ndarray, source: str)
     if len(wrong):
         value = column[int(wrong[0])].as_py()
         raise InputError(
-            f"{place}: {len(wrong)} of {len(codes)} rows have no finite weight from 0 on; the first is row "
-            f"{wrong[0]}: {shown(value)}. Give it a number, 0 to leave the row out, 1 to count it once"
+            f"{place}: {len(wrong):,} of {len(codes):,} rows have no finite weight from 0 on; the first is "
+            f"row {wrong[0]}: {shown(value)}. Give it a number, 0 to leave the row out, 1 to count it once"
         )
     largest = weights[known].max(initial=0.0)
     if largest and (weights[known] / largest).sum() > np.finfo(float).max / largest:
@@ -95,11 +95,11 @@ def check_codes(label: Label, codes: np.ndarray, values: str, source: str) -> No
     place = f"{source}: label '{label.name}' (column '{label.column}')"
     if counts.sum() == 0:
         raise InputError(f"{place}: every row's label is missing")
-    named = ", ".join(f"{name}: {count}" for name, count in zip(class_names(label), counts, strict=True))
+    named = ", ".join(f"{name}: {count:,}" for name, count in zip(class_names(label), counts, strict=True))
     if np.count_nonzero(counts) < 2:
         hint = f" 'positive' is {shown(label.positive)}; the column holds {values}." if label.binary else ""
         raise InputError(
-            f"{place}: constant, all {counts.sum()} labelled rows are of one class ({named}).{hint} "
+            f"{place}: constant, all {counts.sum():,} labelled rows are of one class ({named}).{hint} "
             "Give rows of both kinds, or mend the label in project.yaml"
         )
     if counts.min() < LEAST_ROWS:

@@ -170,13 +170,42 @@ def test_a_file_of_one_class_says_why_there_is_no_auc(project: Path, run: Run) -
     ],
 )
 def test_a_field_that_is_the_answer_is_told_of(
-    fit: Fit, answer: Callable[[np.ndarray], np.ndarray], kind: str
+    project: Path, fit: Fit, run: Run, answer: Callable[[np.ndarray], np.ndarray], kind: str
 ) -> None:
-    """A list of answers, or a number that only parts them."""
+    """A list of answers, or a number that only parts them; again where the bundle is promoted."""
     table = loans(600)
     table = table.append_column("copy", pa.array(answer(table["bad"].to_numpy())))
     notes = fit(table, ("  income:", f"  copy: {{type: {kind}}}\n  income:"))
-    assert told(notes, "training: field 'copy' alone tells label 'bad' of nearly every training row")
+    told_of = "field 'copy' alone tells label 'bad' of nearly every training row"
+    assert any(note.startswith(told_of) for note in notes)
+    assert f"note: {told_of}" in run("promote", "--project", project)[2]
+
+
+def test_rows_that_are_there_twice_are_told_of_once_more_where_the_bundle_is_promoted(
+    project: Path, fit: Fit, run: Run
+) -> None:
+    """What is of test rows does not begin with `training:`."""
+    notes = fit(pa.concat_tables([loans(600), loans(600)]))
+    again = [note for note in notes if "test rows equal a training row in every field" in note]
+    assert len(again) == 1
+    assert not again[0].startswith("training:")
+    assert f"note: {again[0]}\n" in run("promote", "--project", project)[2]
+
+
+def test_evaluating_the_training_file_is_said_once(project: Path, run: Run) -> None:
+    """In one sentence, that the bundle was fitted on its rows."""
+    found = json.loads(run("evaluate", project / "loans.parquet", "--project", project, "--json")[1])
+    flatter = [one for one in found["warnings"] if "flatter" in one]
+    assert flatter == [
+        f"the bundle was fitted on rows of {project / 'loans.parquet'}; figures on them flatter it"
+    ]
+
+
+def test_rows_without_the_only_label_are_counted_once(fit: Fit) -> None:
+    """They are left out, which says that the label is missing there."""
+    labels = [None if row < 1_100 else one for row, one in enumerate(loans(3_000)["bad"].to_pylist())]
+    notes = fit(set_column(loans(3_000), "bad", labels))
+    assert notes == ["training: 1,100 rows have no label and are left out"]
 
 
 def test_values_of_a_label_that_are_nearly_the_same_are_told_of(fit: Fit) -> None:
