@@ -20,6 +20,7 @@ from engine.training.repeats import Side, by_chance, many, repeated, row_hashes
 from engine.training.reuse import canonical_json
 
 MOST = 16_384
+OFTENER = 4.0  # rows that a fit had for one judged, at least: what is kept tells distinct rows alone
 LOOKED_AT = 20_000  # rows met again, of which it is asked whether chance made them
 WHOLE = np.iinfo(np.uint64).max
 _FORM = 1
@@ -80,8 +81,12 @@ def seen_before(data: bytes, table: pa.Table) -> tuple[str, ...]:
 
 
 def _common(seen: Seen, table: pa.Table, hashes: np.ndarray) -> bool:
-    """Whether all but a few of the rows are met again because their values are common in the table itself."""
+    """Whether all but a few of the rows are met again because their values, or they as a whole, are common in
+    the table itself.
+    """
     met = np.flatnonzero(repeated(seen.hashes, hashes))
+    distinct, counts = np.unique(hashes, return_counts=True)
+    again = int((counts[np.searchsorted(distinct, hashes[met])] > 1).sum())
     looked = met[:: max(1, len(met) // LOOKED_AT)]
     whole = Side(table, {}, hashes, np.arange(len(hashes)))
     share = max(seen.bound / int(WHOLE), 1e-9)
@@ -89,7 +94,10 @@ def _common(seen: Seen, table: pa.Table, hashes: np.ndarray) -> bool:
         len(seen.hashes) / share, len(hashes)
     )  # where many rows are equal, few hashes are of many rows
     odd = ~by_chance(whole, looked, whole, fitted)
-    return not many(round(float(odd.mean()) * len(met)), round(share * len(hashes)))
+    # Rows that recur in the table recur in what the fit had as often: the more of them, the more it had.
+    own = again * max(OFTENER, fitted / len(hashes))
+    left = min(float(odd.mean()) * len(met), len(met) - own)
+    return not many(round(left), round(share * len(hashes)))
 
 
 def _read(content: dict[str, Any]) -> Seen:

@@ -95,6 +95,18 @@ def test_rows_of_few_values_are_not_told_of(levels: list[int], skew: float, tell
     assert seen_before(seen, table.slice(800).combine_chunks()) == ()
 
 
+def test_rows_that_recur_in_a_judged_file_are_not_said_to_be_of_the_fit() -> None:
+    """Fields that hang together make equal rows, however rare their values would be together."""
+    rng = np.random.default_rng(6)
+    kind = rng.integers(0, 60, 3_000)
+    table = pa.table({f"f{place}": (kind * 7 + place) % 61 for place in range(6)})
+    seen = write_seen(row_hashes(table.slice(0, 2_400)))
+    assert seen_before(seen, table.slice(2_400).combine_chunks()) == ()
+    single = pa.table({"a": rng.normal(size=600), "b": rng.normal(size=600)})
+    seen = write_seen(row_hashes(single.slice(0, 500)))
+    assert "60 of 160 rows equal" in seen_before(seen, single.slice(440).combine_chunks())[0]
+
+
 def test_copies_with_labels_of_their_own_are_not_told_of() -> None:
     """Who remembers the rows gains nothing where the label is another, or drawn anew."""
     rng = np.random.default_rng(5)
