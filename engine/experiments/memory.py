@@ -195,6 +195,13 @@ class _Remembering:
         made, _ = self._kept(key, make, candidate_to_arrays, read_candidate)
         return made
 
+    def references(self, count: int | None, make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+        from engine.experiments.written import parts_to_arrays, read_parts
+
+        key = key_of(step="references", embedding=self._embedding, count=count, seed=self._seed)
+        made, _ = self._kept(key, make, parts_to_arrays, read_parts)
+        return made
+
     def _kept(
         self,
         key: str,

@@ -37,6 +37,16 @@ def bytes_array(data: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8)
 
 
+def parts_to_arrays(parts: Mapping[str, bytes]) -> Arrays:
+    """Parts of a bundle as arrays."""
+    return {name: bytes_array(data) for name, data in parts.items()}
+
+
+def read_parts(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    """Read back what `parts_to_arrays` wrote, whatever else was kept beside it."""
+    return {name: array.tobytes() for name, array in arrays.items() if array.dtype == np.uint8}
+
+
 def embedded_to_arrays(made: EmbeddedReport) -> Arrays:
     """What training and validation rows became, the encoder, and the report."""
     embedded, report = made

@@ -58,6 +58,8 @@ class Memory(Protocol):
 
     def candidate(self, label: str, kind: str, make: Callable[[], Candidate]) -> Candidate: ...
 
+    def references(self, count: int | None, make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]: ...
+
 
 class NoMemory:
     """Keeps nothing: every step is made."""
@@ -68,6 +70,9 @@ class NoMemory:
         return make()
 
     def candidate(self, label: str, kind: str, make: Callable[[], Candidate]) -> Candidate:
+        return make()
+
+    def references(self, count: int | None, make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
         return make()
 
 
@@ -107,12 +112,16 @@ def learn(
     progress("joining embedding and classifiers", 0.93)
     counted = {name: validation.counted(spec.label) for name, spec in project.classifiers.items()}
     choices, model, pad = assemble(project, candidates, embedded, counted, chooser)
-    references = reference_part(
-        embedded.encoding,
-        embedded.train_inputs,
-        embedded.train,
-        count=project.data.references,
-        seed=project.split.seed,
+    count = project.data.references
+    references = kept.references(
+        count,
+        lambda: reference_part(
+            embedded.encoding,
+            embedded.train_inputs,
+            embedded.train,
+            count=count,
+            seed=project.split.seed,
+        ),
     )
     return Learned(
         {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.experiments.cache import Cache, key_of
+from engine.experiments.written import parts_to_arrays, read_parts
 
 KEY, OTHER = key_of(step="a"), key_of(step="b")
 ARRAYS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "y.z": np.array([1, 2], np.int64)}
@@ -80,3 +81,10 @@ def test_a_single_number_keeps_its_shape(tmp_path: Path) -> None:
     found = cache.get("ab")
     assert found is not None
     assert found["step"].shape == ()
+
+
+def test_parts_come_back_from_beside_other_arrays() -> None:
+    """Names with folders, bytes as they were; none at all too."""
+    for parts in ({"model/references.json": b"{}", "b": b""}, {}):
+        held = {**parts_to_arrays(parts), "seconds": np.array([0.5])}
+        assert read_parts(held) == parts
