@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import OutputError
+from engine.errors import InputError, OutputError
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -64,29 +64,44 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def check_vacant(path: Path) -> None:
+    """Raise InputError unless a project can be put there: nothing, or an empty folder."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path} exists already; name a folder that is empty or does not exist yet")
+
+
 def write_folder(path: Path, contents: Mapping[str, bytes]) -> None:
     """Write every file, by its place within `path`, or none.
 
-    A folder that is there and empty is filled in place, for it may be the current one.
+    A folder that is there and empty is filled in place, for it may be the current one: where that fails, what
+    was written is removed, and nothing that somebody else put there meanwhile. Raises InputError where it is
+    not empty.
     """
-    if path.exists():
-        _fill(path, contents)
-    else:
+    check_vacant(path)
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_folder(path) as beside:
             _fill(beside, contents)
+        return
+    try:
+        _fill(path, contents)
+    except BaseException as error:
+        for name in contents:
+            with suppress(OSError):  # it is not there, or not empty
+                (path / name).unlink()
+            for folder in (path / name).relative_to(path).parents[:-1]:
+                with suppress(OSError):
+                    (path / folder).rmdir()
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
+        raise
 
 
 def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
-    try:
-        for name, data in contents.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
-    except BaseException:
-        for left in folder.iterdir():
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        raise
+    for name, data in contents.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, data)
 
 
 def beside_of(path: Path) -> Path:

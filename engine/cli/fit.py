@@ -130,9 +130,6 @@ def command(
     return say("'tandem show' has the evaluation, 'tandem promote' makes it the champion")
 
 
-RAW = "raw-logistic"
-
-
 def _winner(project: Project, name: str) -> Winner:
     from engine.experiments.winner import read_winner
 
@@ -152,6 +149,7 @@ def _say_what_came(bundle: Bundle, evaluation: dict[str, Any], most: int, *, reu
     """Say how training ended, whether an embedding is served, and the figures that a line has room for."""
     from engine.cli.console import say
     from engine.cli.headline import headline
+    from engine.project.classifiers import RAW
 
     embedded = any(one["kind"] != RAW for one in bundle.json("model/scores.json")["classifiers"])
     if not reused:

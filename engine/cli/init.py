@@ -57,13 +57,11 @@ def _from_table(name: str, place: Path, data: Path, label: str) -> tuple[str, ..
     import os
 
     from engine.cli.tables import read_table
-    from engine.errors import InputError
-    from engine.files import write_folder
+    from engine.files import check_vacant, write_folder
     from engine.project.infer import infer_project
     from engine.project.schemas import schema_files
 
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise InputError(f"{place} exists already; name a folder that is empty or does not exist yet")
+    check_vacant(place)
     table = read_table(data)
     inferred = infer_project(name, table, label, data=os.path.relpath(data, place), given=str(data))
     contents = {

@@ -16,7 +16,8 @@ from rules.expression import Variable
 from rules.form import Path as Place
 from rules.form import mistyped
 
-KINDS = ("raw-logistic", "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
+RAW = "raw-logistic"
+KINDS = (RAW, "logistic", "linear-svm", "lda", "nearest-centroid", "naive-bayes", "tree",
          "nearest-neighbours")  # fmt: skip
 LABEL_KEYS = ("column", "positive", "classes", "weight")
 CLASSIFIER_KEYS = ("label", "candidates", "adverse", "reasons")

@@ -13,14 +13,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from embeddings.encode import Encoding
+from engine.project.classifiers import RAW
 from engine.project.records import OwnClassifier
 from engine.training.calibrate import NONE, best_calibration
 from engine.training.candidate import AnyFitted, Candidate, Rows, best_candidate
 from engine.training.classifiers import KINDS, LINEAR, STRENGTHS, Fitted, fit_kind, importance, settings_tried
 from engine.training.own import OwnFitted, fit_own
 from engine.training.parity import export_candidate
-from engine.training.raw import RAW, RawFitted, fit_raw
 from engine.training.raw import STRENGTHS as RAW_STRENGTHS
+from engine.training.raw import RawFitted, fit_raw
 from engine.training.views import NotUsable
 
 Tell = Callable[[str, float], None]

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.errors import TandemError
+from engine.project.classifiers import RAW
 from engine.training.candidate import NEGLIGIBLE, Candidate, best_candidate, finite
-from engine.training.raw import RAW
 from engine.training.simplest import paired_difference, simplest
 
 

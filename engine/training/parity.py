@@ -9,20 +9,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 
+from engine.project.classifiers import RAW
 from engine.training.candidate import NEGLIGIBLE, AnyFitted, Candidate, Recalled, Rows, finite
 from engine.training.classifiers import KINDS
 from engine.training.convert import export_own
+from engine.training.embed import run_graph
 from engine.training.export import Exported, export, inputs_alone, passthrough
 from engine.training.fuse import fuse
 from engine.training.own import OwnFitted
-from engine.training.raw import RAW
 from engine.training.views import NotUsable
 
 LARGEST_DIFFERENCE = 1e-5
 LARGEST_OF_OWN = 1e-3  # converters add up in single precision what scikit-learn does in double
-ROWS_A_CALL = 4_096
 
 
 def export_candidate(candidate: Candidate, rows: Rows, classes: int) -> Candidate:
@@ -82,15 +81,7 @@ def _graph_scores(candidate: Candidate, rows: Rows, classes: int) -> np.ndarray:
     else:
         encoder, given = passthrough(rows.embedding.shape[1]), {"given": rows.embedding}
     model = fuse(encoder, [candidate.head("candidate", classes)])
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    # In blocks: a row's distances to all references are thousands of numbers.
-    blocks = [
-        session.run(["scores"], {name: array[at : at + ROWS_A_CALL] for name, array in given.items()})[0]
-        for at in range(0, len(rows.codes), ROWS_A_CALL)
-    ]
-    return np.concatenate(blocks)
+    return run_graph(model, "scores", given)
 
 
 def _moved(candidate: Candidate, scores: np.ndarray, rows: Rows) -> float:

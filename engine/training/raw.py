@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 
 from embeddings.design import SPAN, TEXT_SCALE, design, token_rarity
 from embeddings.encode import Encoding
+from engine.project.classifiers import RAW
 from engine.training.classifiers import sample
 from engine.training.solver import GRADIENTS, MOST_GRADIENTS, logistic
 
-RAW = "raw-logistic"
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 MOST_ROWS = 50_000
 _DENSE_COLUMNS = 400

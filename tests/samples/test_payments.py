@@ -169,7 +169,7 @@ def test_listed_terminals_are_compromised_now(payments: pa.Table) -> None:
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
     """A folder that is not empty stays as it was; an empty one is filled."""
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="not an empty folder"):
+    with pytest.raises(InputError, match="exists already"):
         write_project(tmp_path, rows=1000)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     (tmp_path / "empty").mkdir()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import InputError
-from engine.files import write_folder
+from engine.files import check_vacant, write_folder
 from engine.project.schemas import schema_files
 from engine.samples.payments.generate import compromised_terminals, generate, unlabelled
 
@@ -38,8 +38,7 @@ def write_project(directory: Path, *, rows: int = 40_000, seed: int = 7) -> None
     directory = Path(directory)
     if rows < 1000:
         raise InputError(f"{rows} rows are too few for a project of payments; give at least 1000")
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise InputError(f"{directory}: not an empty folder; name one that is empty or does not exist yet")
+    check_vacant(directory)
     new = rows // 10
     table = generate(rows + new, seed)
     terminals = compromised_terminals(seed)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import FieldProblem, OutputError, RowsError, shown
-from engine.files import whole, whole_folder, write_whole
+from engine.errors import FieldProblem, InputError, OutputError, RowsError, shown
+from engine.files import whole, whole_folder, write_folder, write_whole
 from engine.parallel import in_order
 
 
@@ -105,3 +105,29 @@ def test_many_rows_are_told_by_the_first_few() -> None:
     assert len(error.rows) == 7
     assert str(error).splitlines()[0] == "7 rows cannot be read; on_reject='keep' decides the rest:"
     assert str(error).splitlines()[-2:] == ["row 4: x: missing", "… and 2 more"]
+
+
+def test_a_folder_filled_in_place_is_left_empty_where_that_fails(tmp_path: Path) -> None:
+    """What was written goes; what somebody else has put there meanwhile stays."""
+    project = {"one/file": b"1", "other": b"2", "other/file": b"3"}
+    for before in (True, False):
+        place = tmp_path / f"project{before}"
+        if before:
+            place.mkdir()
+        with pytest.raises(OutputError, match="cannot be written"):
+            write_folder(place, project)
+        assert not place.exists() or list(place.iterdir()) == []
+    mine = tmp_path / "mine"
+    mine.mkdir()
+
+    class Meanwhile(dict[str, bytes]):
+        def items(self):  # type: ignore[no-untyped-def]
+            (mine / "notes.txt").write_text("mine")
+            return super().items()
+
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_folder(mine, Meanwhile(project))
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+    with pytest.raises(InputError, match="exists already"):
+        write_folder(mine, {"a": b""})
+    assert (mine / "notes.txt").read_text() == "mine"

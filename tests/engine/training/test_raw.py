@@ -8,12 +8,13 @@ import pytest
 
 from embeddings import fit_encoding
 from engine.model import open_session
+from engine.project.classifiers import RAW
 from engine.training.calibrate import fit_calibration
 from engine.training.candidate import Rows
 from engine.training.candidates import run_candidates
 from engine.training.export import export, inputs_alone
 from engine.training.fuse import Head, fuse
-from engine.training.raw import RAW, RawFitted, fit_raw
+from engine.training.raw import RawFitted, fit_raw
 from tests.embeddings.tables import batch, labels, spec, table
 
 DATA = table(900)
