@@ -285,7 +285,6 @@ def plainly(
         violated = violated or (policy == "unique" and len(candidates) > 1)
     fired = where["fired"]
     deciders.sort(key=lambda decider: decider[:-2])
-    leading = [deciders[0][-1]] if deciders else []
     marks = ["HIT_POLICY_UNIQUE_VIOLATED"] if violated else []
     adjusted, makers = {}, []
     for score in checked.scores:
@@ -302,13 +301,15 @@ def plainly(
             adjusted[score] = value
             makers.append(maker)
     ids = [one.id for one in checked.rules]
-    told = [*leading, *(one for one, _ in fired)]
+    adjusted_by = min(makers, key=ids.index) if makers else None
+    decider = deciders[0][-1]["id"] if deciders else adjusted_by
+    told = [*(one for one, _ in fired if one["id"] == decider), *(one for one, _ in fired)]
     tags = [one.get("tag", []) for one, _ in fired]
     verdict = Verdict(
         outcome=deciders[0][-2] if deciders else None,
         decided_by=deciders[0][-1]["id"] if deciders else None,
         adjusted=adjusted,
-        adjusted_by=min(makers, key=ids.index) if makers else None,
+        adjusted_by=adjusted_by,
         reasons=tuple(dict.fromkeys([*(one["reason"] for one in told if "reason" in one), *marks])),
         fired=tuple(one["id"] for one, _ in fired),
         shadow=tuple(one["id"] for one, _ in where["shadow"]),
