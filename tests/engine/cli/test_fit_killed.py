@@ -30,7 +30,22 @@ ROWS = 12_000
 
 @pytest.fixture
 def long_project(project: Path) -> Path:
-    """A project whose network trains for some seconds: 40 epochs, none left out."""
+    """A project whose network trains for some seconds."""
+    return lengthened(project)
+
+
+@pytest.fixture(scope="module")
+def alone(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What the same project comes to, left alone."""
+    whole = tmp_path_factory.mktemp("alone") / "loans"
+    shutil.copytree(fitted, whole)
+    came = fit(lengthened(whole))
+    assert came["went_on"] == []
+    return came
+
+
+def lengthened(project: Path) -> Path:
+    """The project with more rows, and 40 epochs, none left out."""
     text = (project / "project.yaml").read_text()
     longer = text.replace("hidden: [16]", "hidden: [64, 64]").replace("epochs: 3", "epochs: 40, patience: 40")
     assert longer != text
@@ -74,13 +89,10 @@ def fit(project: Path, *options: str, command: tuple[str, ...] = TANDEM) -> dict
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def test_killed_twice_and_run_again_it_comes_to_the_same(long_project: Path, tmp_path: Path) -> None:
+def test_killed_twice_and_run_again_it_comes_to_the_same(
+    long_project: Path, alone: dict[str, object]
+) -> None:
     """SIGKILL in the training, SIGKILL later in it, then to the end: the digest of a fit left alone."""
-    whole = tmp_path / "whole"
-    shutil.copytree(long_project, whole)
-    alone = fit(whole)
-    assert alone["went_on"] == []
-
     first, err = fit_and_stop(long_project, 0, signal.SIGKILL)
     assert err == ""
     second, err = fit_and_stop(long_project, first, signal.SIGKILL)
@@ -94,11 +106,8 @@ def test_killed_twice_and_run_again_it_comes_to_the_same(long_project: Path, tmp
     assert passes_kept(long_project) == 0
 
 
-def test_killed_with_its_rows_in_files_it_goes_on_there(long_project: Path, tmp_path: Path) -> None:
+def test_killed_with_its_rows_in_files_it_goes_on_there(long_project: Path, alone: dict[str, object]) -> None:
     """It reads them again, and comes to the digest of a fit in memory; no rows are left in the folder."""
-    whole = tmp_path / "whole"
-    shutil.copytree(long_project, whole)
-    alone = fit(whole)
     kept, _ = fit_and_stop(long_project, 0, signal.SIGKILL, IN_FILES)
     again = fit(long_project, command=IN_FILES)
     (went_on,) = again["went_on"]  # type: ignore[misc]
@@ -109,16 +118,23 @@ def test_killed_with_its_rows_in_files_it_goes_on_there(long_project: Path, tmp_
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_says_so_and_goes_on(long_project: Path, stop: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM alike; `--fresh` begins anew, and comes to the same."""
+def test_interrupted_it_says_so_and_goes_on(
+    long_project: Path, alone: dict[str, object], stop: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM alike."""
     kept, err = fit_and_stop(long_project, 0, stop)
     assert err.endswith("; nothing half-written was left behind; run again, it goes on where it was\n")
-    fresh = fit(long_project, "--fresh")
-    assert fresh["went_on"] == []
-    (long_project / "registry").rename(long_project / "set-aside")
     again = fit(long_project)
     assert str(again["went_on"]).count(f"goes on from epoch {kept + 1} of 40") == 1
-    assert again["digest"] == fresh["digest"]
+    assert again["digest"] == alone["digest"]
+
+
+def test_fresh_begins_anew_and_comes_to_the_same(long_project: Path, alone: dict[str, object]) -> None:
+    """`--fresh` takes nothing from a fit that was interrupted."""
+    fit_and_stop(long_project, 0, signal.SIGINT)
+    fresh = fit(long_project, "--fresh")
+    assert fresh["went_on"] == []
+    assert fresh["digest"] == alone["digest"]
 
 
 def test_where_nothing_can_be_kept_it_fits_all_the_same(project: Path, run: Run) -> None:

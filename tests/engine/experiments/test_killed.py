@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.experiments.cache import read_arrays
+from engine.experiments.outcome import Outcome
 from tests.engine.experiments.small_sweep import QUICK, board_of, run, write_sweep
 
 ROOT = Path(__file__).parents[3]
@@ -33,10 +34,15 @@ def finished(folder: Path) -> int:
     return sum(arrays is not None and "random.cpu" not in arrays for arrays in kept)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """What the experiment comes to, left alone."""
+    return run(write_sweep(tmp_path_factory.mktemp("whole"), SWEEP, text=QUICK, rows=ROWS))
+
+
 @pytest.mark.parametrize("files", [1, 6])
-def test_killed_and_run_again_it_comes_to_the_same(tmp_path: Path, files: int) -> None:
+def test_killed_and_run_again_it_comes_to_the_same(tmp_path: Path, whole: Outcome, files: int) -> None:
     """SIGKILL when so many are kept: the rerun embeds less than a first run, and gives its figures."""
-    whole = run(write_sweep(tmp_path / "whole", SWEEP, text=QUICK, rows=ROWS))
     path = write_sweep(tmp_path / "killed", SWEEP, text=QUICK, rows=ROWS)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], cwd=ROOT, env=environment) as process:
